@@ -48,9 +48,11 @@ pub struct FieldChange {
     pub yaml_in: Option<String>,
     /// The value before. Absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "present")]
+    #[schemars(with = "Option<Value>")]
     pub before: Option<Value>,
     /// The value after. Absent where the field was removed.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "present")]
+    #[schemars(with = "Option<Value>")]
     pub after: Option<Value>,
 }
 
@@ -109,12 +111,9 @@ fn compare(before: &Value, after: &Value, path: &mut String, found: &mut Vec<Fie
         match (was, is) {
             (Some(was), Some(is)) => compare(was, is, path, found),
             _ if SERVER_OWNED.contains(&path.as_str()) => {}
-            _ => found.push(FieldChange {
-                path: path.clone(),
-                yaml_in: None,
-                before: was.cloned(),
-                after: is.cloned(),
-            }),
+            _ => {
+                found.push(FieldChange { path: path.clone(), yaml_in: None, before: was.cloned(), after: is.cloned() })
+            }
         }
         path.truncate(length);
     };

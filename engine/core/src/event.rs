@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{ChangeId, FieldChange, ObjectKey};
 use crate::expect::Mismatch;
-use crate::model::StepId;
+use crate::model::{Effect, StepId};
 use crate::outcome::{Failure, Requirement, RunResult, StepOutcome};
 
 /// One numbered fact of a run.
@@ -136,6 +136,13 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kubectl: Option<String>,
     },
+    /// At the end of the run a change was found reverted: someone else, such as an operator or Argo CD, wrote over it.
+    ChangeReverted {
+        /// The change.
+        change: ChangeId,
+        /// What was found, naming the field and its manager where known.
+        detail: String,
+    },
     /// Output of an `on-failure` step, for the report.
     Diagnosed {
         /// What was looked at, such as `events in namespace default`.
@@ -211,6 +218,7 @@ impl EventKind {
             | Self::StepFinished { step, .. } => Some(step),
             Self::RunStarted(_)
             | Self::RequirementChecked { .. }
+            | Self::ChangeReverted { .. }
             | Self::Diagnosed { .. }
             | Self::Interrupted { .. }
             | Self::UndoStarted { .. }
@@ -320,16 +328,6 @@ pub struct StepSummary {
     pub verb: String,
     /// What the step does to the target.
     pub effect: Effect,
-}
-
-/// What a step does to the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// It only looks.
-    Read,
-    /// It writes.
-    Change,
 }
 
 /// How an attempt ended.

@@ -237,10 +237,7 @@ mod tests {
     use super::*;
 
     fn waits(steps: &[(Option<&[usize]>, &[usize])]) -> Vec<Waits> {
-        steps
-            .iter()
-            .map(|(needs, uses)| Waits { needs: needs.map(<[usize]>::to_vec), uses: uses.to_vec() })
-            .collect()
+        steps.iter().map(|(needs, uses)| Waits { needs: needs.map(<[usize]>::to_vec), uses: uses.to_vec() }).collect()
     }
 
     #[test]

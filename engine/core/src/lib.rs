@@ -1,1 +1,11 @@
-//! Placeholder while the house is being raised.
+//! The pure core of Periplus: what a runbook says, what order its steps have, what a check means, what a run was.
+//!
+//! Nothing here reads a file, a clock, the environment or a cluster, and nothing prints.
+
+pub mod change;
+pub mod codes;
+pub mod diag;
+pub mod graph;
+pub mod model;
+pub mod source;
+pub mod yaml_edit;

@@ -129,6 +129,8 @@ pub struct ChangeState {
     pub intent: ChangeIntent,
     /// How far it came.
     pub progress: ChangeProgress,
+    /// What was found in its place at the end of the run, if someone else wrote over it.
+    pub reverted: Option<String>,
     /// How taking it back went, if that was tried.
     pub undone: Option<UndoResult>,
 }
@@ -280,6 +282,7 @@ impl RunState {
                     step: step.clone(),
                     intent: intent.clone(),
                     progress: ChangeProgress::Intended,
+                    reverted: None,
                     undone: None,
                 };
                 if self.changes.contains_key(&intent.change) {
@@ -310,6 +313,9 @@ impl RunState {
                 state.finished_ms = Some(event.elapsed_ms);
                 state.waiting_for = None;
                 state.kubectl.clone_from(kubectl);
+            }
+            EventKind::ChangeReverted { change, detail } => {
+                self.change(seq, *change)?.reverted = Some(detail.clone());
             }
             EventKind::Diagnosed { title, text } => self.diagnosed.push((title.clone(), text.clone())),
             EventKind::Interrupted { times } => self.interrupted = *times,
