@@ -190,30 +190,36 @@ pub fn write(object: &mut Value, pointer: &str, value: Option<Value>) {
     };
     let mut at = object;
     for key in keys {
-        at = match at {
-            Value::Array(items) => match key.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                Some(item) => item,
+        if let Value::Array(items) = at {
+            match key.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
+                Some(item) => at = item,
                 None => return,
-            },
-            Value::Object(map) => {
-                if value.is_none() && !map.contains_key(&key) {
-                    return;
-                }
-                map.entry(key).or_insert_with(|| Value::Object(Map::new()))
             }
-            _ => return,
-        };
+            continue;
+        }
+        if value.is_none() && at.get(&key).is_none() {
+            return;
+        }
+        at = mapping(at).entry(key).or_insert(Value::Null);
     }
-    if let Value::Object(map) = at {
-        match value {
-            Some(value) => {
-                map.insert(last, value);
-            }
-            None => {
+    match value {
+        Some(value) => {
+            mapping(at).insert(last, value);
+        }
+        None => {
+            if let Value::Object(map) = at {
                 map.shift_remove(&last);
             }
         }
     }
+}
+
+/// The value as a mapping; what is none becomes an empty one, as in a JSON merge patch.
+fn mapping(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    value.as_object_mut().expect("it was made a mapping above")
 }
 
 /// Prepares a deleted object for being created again: what the server gave it is taken off.

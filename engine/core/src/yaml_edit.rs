@@ -135,21 +135,28 @@ fn set_one(text: &str, path: &str, value: Option<&Value>) -> Result<String, Edit
         });
     };
     let mut node = &root;
+    let mut entry = None;
     for (depth, key) in keys.iter().enumerate() {
         let Kind::Mapping { flow, entries } = &node.kind else {
             return match (&node.kind, value) {
                 (Kind::Alias, _) => Err(unsupported("it holds an alias")),
                 (_, None) => Ok(text.to_owned()),
                 // A scalar, a null or a list stands where a mapping is needed: the mapping takes its place.
-                (_, Some(value)) => Ok(replace(text, node, &nested(&keys[depth..], value))),
+                (_, Some(value)) => match entry {
+                    Some(entry) => Ok(replace(text, entry, &nested(&keys[depth..], value))),
+                    None => Err(EditError::NotAMapping(path.to_owned())),
+                },
             };
         };
         let found = entries.iter().position(|(name, _)| matches!(&name.kind, Kind::Scalar { text, .. } if text == key));
         let last = depth + 1 == keys.len();
         match (found, value) {
-            (Some(at), Some(value)) if last => return Ok(replace(text, &entries[at].1, value)),
+            (Some(at), Some(value)) if last => return Ok(replace(text, &entries[at], value)),
             (Some(at), None) if last => return remove(text, node, *flow, entries, at).map_err(unsupported),
-            (Some(at), _) => node = &entries[at].1,
+            (Some(at), _) => {
+                entry = Some(&entries[at]);
+                node = &entries[at].1;
+            }
             (None, None) => return Ok(text.to_owned()),
             (None, Some(value)) => return Ok(insert(text, node, *flow, entries, &keys[depth..], value)),
         }
@@ -157,9 +164,9 @@ fn set_one(text: &str, path: &str, value: Option<&Value>) -> Result<String, Edit
     Ok(text.to_owned())
 }
 
-/// Puts a new value where a node stands.
-fn replace(text: &str, node: &Node, value: &Value) -> String {
-    let (mut start, end) = (node.start, node.end);
+/// Puts a new value where the value of an entry stands.
+fn replace(text: &str, (key, node): &(Node, Node), value: &Value) -> String {
+    let (mut start, mut end) = (node.start, node.end);
     let mut new = inline(value);
     if let Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } = node.kind {
         // The span of a block scalar leaves out its header, which must go with it.
@@ -173,7 +180,9 @@ fn replace(text: &str, node: &Node, value: &Value) -> String {
         start = text[..start].trim_end().len();
         new.insert(0, ' ');
     } else if start == end {
-        // An empty value: `key:`.
+        // An empty value, `key:`, which the parser places anywhere before the next content.
+        start = text[key.end..].find(':').map_or(start, |colon| key.end + colon + 1);
+        end = start;
         new.insert(0, ' ');
     }
     let tail = &text[end..];
@@ -291,6 +300,7 @@ fn tree(text: &str) -> Result<Option<Node>, EditError> {
         .map(|next| next.map_err(|error| EditError::Syntax(error.to_string())))
         .filter(|next| !matches!(next, Ok((Event::Comment(..) | Event::StreamStart | Event::DocumentStart(..), _))));
     match node(&mut events)? {
+        Some(node) if node.is_end() => Ok(None),
         Some(Node { start, end, kind: Kind::Scalar { .. }, .. }) if start == end => Ok(None),
         node => Ok(node),
     }
