@@ -6,6 +6,7 @@ pub mod change;
 pub mod codes;
 pub mod diag;
 pub mod graph;
+pub mod load;
 pub mod model;
 pub mod source;
 pub mod yaml_edit;

@@ -1,0 +1,93 @@
+//! From text to runbook: everything that is wrong is reported at once, each thing with its place and its remedy.
+//!
+//! Only broken YAML ends the search early, since after it nothing has a known meaning. No file is read here: what the
+//! runbook names is fetched through [`Files`].
+
+mod checks;
+mod expect;
+mod head;
+mod object;
+mod step;
+mod values;
+mod verbs;
+
+use crate::codes::Code;
+use crate::diag::{Diagnostic, Severity};
+use crate::model::Runbook;
+use crate::source::{LIMITS, Source, TreeError, TreeErrorKind, tree};
+
+/// The format's `apiVersion`.
+pub const API_VERSION: &str = "periplus.dev/v1";
+
+/// Gives the text of a file that a runbook names.
+pub trait Files {
+    /// The text at a path relative to the runbook's folder.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    fn read(&self, path: &str) -> Result<String, String>;
+}
+
+/// What came of loading.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The runbook; `None` when something is wrong that makes it unusable.
+    pub runbook: Option<Runbook>,
+    /// All that is wrong, in file order.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a runbook.
+#[must_use]
+pub fn load(source: &Source, files: &dyn Files) -> Loaded {
+    let mut decoder = Decoder { source, files, problems: Vec::new() };
+    let runbook = match tree(&source.text, LIMITS) {
+        Ok(root) => decoder.runbook(&root),
+        Err(error) => {
+            decoder.problems.push(explain(&error, source));
+            None
+        }
+    };
+    if let Some(runbook) = &runbook {
+        checks::check(runbook, &mut decoder.problems);
+    }
+    let mut diagnostics = decoder.problems;
+    diagnostics.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
+    let usable = !diagnostics.iter().any(|problem| problem.severity == Severity::Error);
+    Loaded { runbook: runbook.filter(|_| usable), diagnostics }
+}
+
+/// Turns the tree's values into the model, and collects what is wrong with them.
+struct Decoder<'a> {
+    source: &'a Source,
+    files: &'a dyn Files,
+    problems: Vec<Diagnostic>,
+}
+
+fn explain(error: &TreeError, source: &Source) -> Diagnostic {
+    let at = |code, message: String| Diagnostic::error(code, error.span, message);
+    match &error.kind {
+        TreeErrorKind::Syntax(reason) => {
+            let problem = at(Code::NotYaml, format!("this is not valid YAML: {reason}"));
+            if source.line(error.span.start).contains("{{") {
+                problem.help("a value that starts with `{{` must be quoted: \"{{NAME}}\"")
+            } else {
+                problem.help("from here on nothing else was checked")
+            }
+        }
+        TreeErrorKind::Empty => at(Code::EmptyFile, "the file holds nothing".to_owned())
+            .help(format!("a runbook starts with `apiVersion: {API_VERSION}` and `kind: Runbook`")),
+        TreeErrorKind::SecondDocument => at(Code::SecondDocument, "a second document starts here".to_owned())
+            .help("a file holds one runbook; documents of manifests belong into a `|` block or a file of their own"),
+        TreeErrorKind::NotPlain(what) => at(Code::NotPlainYaml, format!("a runbook cannot hold {what}"))
+            .help("write the value out; `exec: {like: STEP}` takes over what another step says"),
+        TreeErrorKind::TooManyNodes => {
+            at(Code::TooManyNodes, format!("the file holds more than {} values", LIMITS.nodes))
+                .help("divide the runbook into several")
+        }
+        TreeErrorKind::TooDeep => {
+            at(Code::TooDeep, format!("the file is nested more than {} levels deep", LIMITS.depth))
+                .help("put deep manifests into a `|` block or a file")
+        }
+    }
+}
