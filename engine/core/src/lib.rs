@@ -5,6 +5,7 @@
 pub mod change;
 pub mod codes;
 pub mod diag;
+pub mod expect;
 pub mod graph;
 pub mod load;
 pub mod model;
