@@ -1,1 +1,6 @@
 //! Placeholder while the house is being raised.
+
+pub mod clock;
+pub mod mesh;
+pub mod net;
+pub mod squid;

@@ -1,0 +1,26 @@
+//! The lab's network: pods, Services, names and hosts outside, joined by virtual TCP.
+//!
+//! Invariant: nothing in here opens a socket, reads a file or asks a name server of the machine it runs on.
+
+mod dns;
+mod error;
+mod fabric;
+mod host;
+pub(crate) mod http1;
+mod link;
+mod namespace;
+mod services;
+mod site;
+mod socket;
+mod tls;
+
+pub use dns::{Answer, CLUSTER_DOMAIN, DNS_ADDRESS};
+pub use error::{NotSimulated, ResolveError, not_simulated, not_simulated_error};
+pub use fabric::{Net, PodNet};
+pub use host::{Certificate, Echo, HostSpec, PageSpec, PortSpec, SiteSpec};
+pub use namespace::{Interceptor, NetNs};
+pub use services::{ServiceRecord, ServiceTable};
+pub use socket::{Listener, Socket};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! A pod's view of the network: dial, listen, resolve, trust.
+//!
+//! Invariant: once an interceptor is set, every connection of the application that leaves the pod goes through it, as with
+//! the redirect rules of a mesh; only [`NetNs::dial`] goes around it.
+
+use super::dns::Answer;
+use super::error::ResolveError;
+use super::fabric::{Net, PodNet};
+use super::socket::{Listener, PortGuard, Socket};
+use crate::clock::Clock;
+use rand_pcg::Pcg32;
+use rand_pcg::rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// First port that the kernel gives to outgoing connections.
+const FIRST_EPHEMERAL: u32 = 32_768;
+
+/// How many such ports there are; like Linux, connections take every second one.
+const EPHEMERAL_PORTS: u32 = 28_232;
+
+/// How many connections wait to be accepted before a dialler has to wait.
+const BACKLOG: usize = 128;
+
+/// Takes over connections that a pod's application opens: the outbound half of a sidecar.
+pub trait Interceptor: Send + Sync {
+    /// Whether connections to this address are redirected.
+    fn captures(&self, destination: SocketAddr) -> bool;
+
+    /// Carries a connection that the application believes to have with `destination`. Returns at once.
+    fn intercept(&self, netns: &NetNs, app: Socket, destination: SocketAddr);
+}
+
+struct Port {
+    id: u64,
+    queue: mpsc::Sender<Socket>,
+}
+
+/// What the fabric keeps for one pod.
+pub(super) struct Pod {
+    pub(super) info: PodNet,
+    ports: Mutex<BTreeMap<u16, Port>>,
+    ports_given: AtomicU64,
+    next_ephemeral: AtomicU32,
+    interceptor: Mutex<Option<Arc<dyn Interceptor>>>,
+}
+
+impl Pod {
+    pub(super) fn new(info: PodNet, seed: u64) -> Self {
+        let salt = match info.ip {
+            IpAddr::V4(ip) => u64::from(u32::from(ip)),
+            IpAddr::V6(ip) => u128::from(ip) as u64,
+        };
+        let start = Pcg32::seed_from_u64(seed ^ salt).next_u32() % EPHEMERAL_PORTS & !1;
+        Self {
+            info,
+            ports: Mutex::default(),
+            ports_given: AtomicU64::new(0),
+            next_ephemeral: AtomicU32::new(start),
+            interceptor: Mutex::default(),
+        }
+    }
+
+    /// The local address of the pod's next outgoing connection.
+    pub(super) fn ephemeral(&self) -> SocketAddr {
+        let offset = self.next_ephemeral.fetch_add(2, Ordering::Relaxed) % EPHEMERAL_PORTS;
+        let port = u16::try_from(FIRST_EPHEMERAL + offset).expect("invariant: the range ends below 61,000");
+        SocketAddr::new(self.info.ip, port)
+    }
+
+    /// Where connections to this port wait to be accepted, if a program listens.
+    pub(super) fn listener(&self, port: u16) -> Option<mpsc::Sender<Socket>> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).get(&port).map(|p| p.queue.clone())
+    }
+
+    /// Closes all ports, as when the pod goes.
+    pub(super) fn close(&self) {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.interceptor.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The network namespace of one pod; cheap to clone. All containers of the pod share it.
+#[derive(Clone)]
+pub struct NetNs {
+    pub(super) net: Net,
+    pub(super) pod: Arc<Pod>,
+}
+
+impl NetNs {
+    /// The pod's address.
+    #[must_use]
+    pub fn ip(&self) -> IpAddr {
+        self.pod.info.ip
+    }
+
+    /// The pod as the network knows it.
+    #[must_use]
+    pub fn pod(&self) -> &PodNet {
+        &self.pod.info
+    }
+
+    /// The clock of the lab.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.net.clock()
+    }
+
+    /// Opens a TCP connection as a program in the pod does: through the sidecar if there is one.
+    ///
+    /// There is no time-out below that of the kernel (about two minutes): a client that wants less puts its own around.
+    ///
+    /// # Errors
+    /// `ConnectionRefused`, `HostUnreachable`, `TimedOut` as on Linux; an error for which
+    /// [`super::not_simulated`] gives a reason if the lab cannot carry the connection.
+    pub async fn connect(&self, destination: SocketAddr) -> io::Result<Socket> {
+        let interceptor = self.pod.interceptor.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(interceptor) = interceptor
+            && !self.is_local(destination.ip())
+            && interceptor.captures(destination)
+        {
+            let (app, captured) = Socket::pair(self.pod.ephemeral(), destination);
+            interceptor.intercept(self, captured, destination);
+            return Ok(app);
+        }
+        self.dial(destination).await
+    }
+
+    /// Opens a TCP connection around the sidecar, as the sidecar itself does.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn dial(&self, destination: SocketAddr) -> io::Result<Socket> {
+        self.net.dial(&self.pod, destination).await
+    }
+
+    /// The addresses of a name, as the C library of the pod finds them; a literal address is its own answer.
+    ///
+    /// # Errors
+    /// See [`ResolveError`].
+    pub async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        self.lookup(name).await.map(|answer| answer.addresses)
+    }
+
+    /// As [`Self::resolve`], with the full name that was found.
+    ///
+    /// # Errors
+    /// See [`ResolveError`].
+    pub async fn lookup(&self, name: &str) -> Result<Answer, ResolveError> {
+        self.net.lookup(&self.pod.info.namespace, name).await
+    }
+
+    /// Starts listening on a TCP port of the pod.
+    ///
+    /// # Errors
+    /// `AddrInUse` if a program of the pod listens there already.
+    pub fn listen(&self, port: u16) -> io::Result<Listener> {
+        let mut ports = self.pod.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        if ports.contains_key(&port) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        let (sender, queue) = mpsc::channel(BACKLOG);
+        let id = self.pod.ports_given.fetch_add(1, Ordering::Relaxed);
+        ports.insert(port, Port { id, queue: sender });
+        drop(ports);
+        let pod = Arc::downgrade(&self.pod);
+        let release = move || {
+            if let Some(pod) = pod.upgrade() {
+                let mut ports = pod.ports.lock().unwrap_or_else(PoisonError::into_inner);
+                if ports.get(&port).is_some_and(|p| p.id == id) {
+                    ports.remove(&port);
+                }
+            }
+        };
+        Ok(Listener { address: SocketAddr::new(self.ip(), port), queue, _port: PortGuard(Some(Box::new(release))) })
+    }
+
+    /// Sets or removes what takes over the application's outgoing connections.
+    pub fn set_sidecar(&self, interceptor: Option<Arc<dyn Interceptor>>) {
+        *self.pod.interceptor.lock().unwrap_or_else(PoisonError::into_inner) = interceptor;
+    }
+
+    /// The certificate authorities that programs in pods trust: the lab's own, alone. Made on the first call.
+    #[must_use]
+    pub fn trust(&self) -> Arc<rustls::RootCertStore> {
+        self.net.tls().trust()
+    }
+
+    /// A TLS client that trusts [`Self::trust`], offers TLS 1.3 and 1.2, and takes the time from the lab's clock.
+    #[must_use]
+    pub fn tls_client(&self) -> Arc<rustls::ClientConfig> {
+        self.net.tls().client()
+    }
+
+    /// The lab's certificate authority as PEM, for files such as `/etc/ssl/certs/ca-certificates.crt`.
+    #[must_use]
+    pub fn trust_pem(&self) -> String {
+        self.net.tls().trust_pem()
+    }
+
+    fn is_local(&self, address: IpAddr) -> bool {
+        address.is_loopback() || address == self.ip()
+    }
+}
+
+impl fmt::Debug for NetNs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NetNs({} {}/{})", self.ip(), self.pod.info.namespace, self.pod.info.pod)
+    }
+}

@@ -1,0 +1,180 @@
+//! The lab's certificate authority and the certificates of outside hosts.
+//!
+//! Invariant: certificates are a function of the seed and the lab's first day, and have the same length in every run:
+//! Ed25519 keys and signatures have a fixed size. The keys protect nothing; only pods of this lab trust them.
+
+use super::host::{Certificate, HostSpec};
+use crate::clock::Clock;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PKCS_ED25519, SerialNumber,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, OnceLock};
+
+/// Everything of an Ed25519 private key in PKCS #8 form (RFC 8410) but its 32 bytes.
+const PKCS8_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+/// The name that the lab's authority signs with.
+const AUTHORITY_NAME: &str = "Periplus Lab CA";
+
+/// The name of an authority that nobody trusts.
+const STRANGER_NAME: &str = "Unknown CA";
+
+struct Root {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: rcgen::Certificate,
+}
+
+/// Makes certificates; nothing is computed before the first TLS connection.
+pub(super) struct Authority {
+    clock: Clock,
+    first_day: Timestamp,
+    seed: u64,
+    root: OnceLock<Root>,
+    trust: OnceLock<Arc<RootCertStore>>,
+    client: OnceLock<Arc<ClientConfig>>,
+}
+
+impl Authority {
+    pub(super) fn new(clock: Clock, seed: u64) -> Self {
+        let first_day = clock.now();
+        Self { clock, first_day, seed, root: OnceLock::new(), trust: OnceLock::new(), client: OnceLock::new() }
+    }
+
+    fn root(&self) -> &Root {
+        self.root.get_or_init(|| self.make_root(AUTHORITY_NAME))
+    }
+
+    pub(super) fn trust(&self) -> Arc<RootCertStore> {
+        let trust = self.trust.get_or_init(|| {
+            let mut store = RootCertStore::empty();
+            store
+                .add(self.root().certificate.der().clone())
+                .expect("invariant: the lab's own authority is a well-formed certificate");
+            Arc::new(store)
+        });
+        Arc::clone(trust)
+    }
+
+    pub(super) fn trust_pem(&self) -> String {
+        self.root().certificate.pem()
+    }
+
+    pub(super) fn client(&self) -> Arc<ClientConfig> {
+        let client = self.client.get_or_init(|| {
+            let config = ClientConfig::builder_with_details(provider(), Arc::new(LabTime(self.clock.clone())))
+                .with_safe_default_protocol_versions()
+                .expect("invariant: the provider has the default protocol versions")
+                .with_root_certificates(self.trust())
+                .with_no_client_auth();
+            Arc::new(config)
+        });
+        Arc::clone(client)
+    }
+
+    /// How a host answers TLS clients on one of its ports.
+    pub(super) fn server(&self, host: &HostSpec, kind: Certificate) -> Arc<ServerConfig> {
+        let key = self.key(&format!("{} {kind:?}", host.name));
+        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let chain = vec![self.certify(host, kind, &key)];
+        let mut config = ServerConfig::builder_with_details(provider(), Arc::new(LabTime(self.clock.clone())))
+            .with_safe_default_protocol_versions()
+            .expect("invariant: the provider has the default protocol versions")
+            .with_no_client_auth()
+            .with_single_cert(chain, der)
+            .expect("invariant: the key belongs to the certificate made from it");
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+
+    fn certify(&self, host: &HostSpec, kind: Certificate, key: &KeyPair) -> CertificateDer<'static> {
+        let names: Vec<String> = match kind {
+            Certificate::WrongName => vec!["wrong-name.invalid".to_owned()],
+            _ => host.names().map(str::to_owned).chain([host.address.to_string()]).collect(),
+        };
+        let (from, to) = match kind {
+            Certificate::Expired => (-400, -1),
+            Certificate::NotYetValid => (3652, 7304),
+            _ => (-30, 3652),
+        };
+        let mut params = self.params(&names[0], names.clone(), (from, to));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let signed = match kind {
+            Certificate::SelfSigned => params.self_signed(key),
+            Certificate::Untrusted => params.signed_by(key, &self.make_root(STRANGER_NAME).issuer),
+            _ => params.signed_by(key, &self.root().issuer),
+        };
+        signed.expect("invariant: an Ed25519 key signs every certificate").der().clone()
+    }
+
+    fn make_root(&self, name: &str) -> Root {
+        let mut params = self.params(name, Vec::new(), (-3652, 7304));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = self.key(name);
+        let certificate = params.self_signed(&key).expect("invariant: an Ed25519 key signs every certificate");
+        Root { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// Parameters that leave nothing to chance; `days` is the validity, counted from the lab's first day.
+    fn params(&self, name: &str, names: Vec<String>, days: (i64, i64)) -> CertificateParams {
+        // A name that no certificate can carry is left out, so that the client finds a certificate for another host.
+        let mut params = CertificateParams::new(names).unwrap_or_default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.serial_number = Some(SerialNumber::from_slice(&self.digest(name)[..16]));
+        let first = self.first_day.to_zoned(TimeZone::UTC).date();
+        let midnight = |days| {
+            let date = first.saturating_add(jiff::Span::new().days(days));
+            rcgen::date_time_ymd(i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
+        };
+        params.not_before = midnight(days.0);
+        params.not_after = midnight(days.1);
+        params
+    }
+
+    fn key(&self, purpose: &str) -> KeyPair {
+        let der = [PKCS8_PREFIX.as_slice(), &self.digest(&format!("key {purpose}"))].concat();
+        KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der), &PKCS_ED25519)
+            .expect("invariant: any 32 bytes are an Ed25519 key")
+    }
+
+    fn digest(&self, purpose: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.seed.to_le_bytes());
+        hash.update(purpose.as_bytes());
+        let mut digest: [u8; 32] = hash.finalize().into();
+        // A serial number is a positive integer whose first byte is not zero, or its encoding changes length.
+        digest[0] = digest[0] & 0x3f | 0x40;
+        digest
+    }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<rustls::crypto::CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
+}
+
+/// The lab's clock, as TLS wants it.
+struct LabTime(Clock);
+
+impl std::fmt::Debug for LabTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LabTime")
+    }
+}
+
+impl TimeProvider for LabTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.0.now().as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+    }
+}
