@@ -1,4 +1,19 @@
-//! Placeholder while the house is being raised.
+//! An embedded Kubernetes cluster in one process: API server, controllers, kubelet, network and service mesh.
+//!
+//! A lab starts from a [`world`] in milliseconds, needs no root, no network and no container image, and touches nothing of the
+//! machine it runs on. Clients reach it as they reach any cluster, over HTTP: through an in-memory pipe or a loopback port.
+//!
+//! The rooms, from the outside in:
+//!
+//! - `api` and `stream` speak Kubernetes' HTTP API, with exec and logs, on top of `store`, `schema` and `status`.
+//! - `admission` fills in what an API server fills in, and injects sidecars.
+//! - `controllers` turn Deployments into ReplicaSets into Pods, and tidy up.
+//! - `kubelet` gives each Pod an address, volumes, programs and a status.
+//! - `image`, `process`, `shell`, `programs`, `fs` and `log` are what a program in a container sees.
+//! - `net`, `mesh` and `squid` carry its connections.
+//!
+//! Invariants: the same world, seed and requests give the same answers, time stamps included, when time is virtual; and what the
+//! lab does not simulate is never an answer, but ends as `not simulated: …`.
 
 pub mod clock;
 pub mod mesh;
