@@ -9,9 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{ChangeId, FieldChange, ObjectKey};
-use crate::expect::Mismatch;
+use crate::expect::{Excerpt, Mismatch};
 use crate::model::{Effect, StepId};
-use crate::outcome::{Failure, Requirement, RunResult, StepOutcome};
+use crate::outcome::{Requirement, RunResult, StepOutcome};
 
 /// One numbered fact of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -371,57 +371,6 @@ pub struct ExecReport {
     pub stdout: Excerpt,
     /// Standard error.
     pub stderr: Excerpt,
-}
-
-/// Text that was seen, shortened in the middle where it is long. Secrets are masked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Excerpt {
-    /// The beginning, or all of it.
-    pub head: String,
-    /// Bytes left out between `head` and `tail`.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub omitted_bytes: u64,
-    /// The end, where something was left out.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub tail: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-const fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-impl Excerpt {
-    /// Bytes kept at each end of a long text.
-    const END_BYTES: usize = 2048;
-
-    /// Shortens `bytes` to at most two times 2 KiB; bytes that are no UTF-8 become U+FFFD.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        if bytes.len() <= 2 * Self::END_BYTES {
-            return Self { head: String::from_utf8_lossy(bytes).into_owned(), ..Self::default() };
-        }
-        let mut head = Self::END_BYTES;
-        while head > 0 && (bytes[head] & 0xC0) == 0x80 {
-            head -= 1;
-        }
-        let mut tail = bytes.len() - Self::END_BYTES;
-        while tail < bytes.len() && (bytes[tail] & 0xC0) == 0x80 {
-            tail += 1;
-        }
-        Self {
-            head: String::from_utf8_lossy(&bytes[..head]).into_owned(),
-            omitted_bytes: u64::try_from(tail - head).unwrap_or(u64::MAX),
-            tail: String::from_utf8_lossy(&bytes[tail..]).into_owned(),
-        }
-    }
-
-    /// Whether there is nothing to show.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.head.is_empty() && self.tail.is_empty()
-    }
 }
 
 /// A change that is about to go out: all that is needed to take it back.

@@ -96,8 +96,7 @@ pub enum JournalError {
 /// [`JournalError`]. A last line without its newline is no error: a crash tore it off, and it is counted in
 /// [`Journal::torn_bytes`].
 pub fn read(mut reader: impl BufRead) -> Result<Journal, JournalError> {
-    let mut journal =
-        Journal { events: Vec::new(), state: RunState::default(), torn_bytes: 0, whole_bytes: 0 };
+    let mut journal = Journal { events: Vec::new(), state: RunState::default(), torn_bytes: 0, whole_bytes: 0 };
     let mut number = 0;
     let mut buffer = Vec::new();
     loop {

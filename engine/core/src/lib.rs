@@ -5,9 +5,14 @@
 pub mod change;
 pub mod codes;
 pub mod diag;
+pub mod event;
 pub mod expect;
 pub mod graph;
+pub mod journal;
 pub mod load;
 pub mod model;
+pub mod outcome;
+pub mod plan;
 pub mod source;
+pub mod state;
 pub mod yaml_edit;

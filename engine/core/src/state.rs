@@ -9,10 +9,9 @@ use thiserror::Error;
 
 use crate::change::ChangeId;
 use crate::event::{
-    AttemptResult, ChangeIntent, ChangeMade, Event, EventKind, ExecReport, Excerpt, LogMark, RunStarted, StepSummary,
-    UndoResult,
+    AttemptResult, ChangeIntent, ChangeMade, Event, EventKind, ExecReport, LogMark, RunStarted, StepSummary, UndoResult,
 };
-use crate::expect::Mismatch;
+use crate::expect::{Excerpt, Mismatch};
 use crate::model::StepId;
 use crate::outcome::{Requirement, RunResult, StepOutcome};
 
@@ -245,8 +244,7 @@ impl RunState {
         let seq = event.seq;
         match &event.kind {
             EventKind::RunStarted(started) => {
-                self.steps =
-                    started.steps.iter().map(|step| (step.id.clone(), StepState::new(step.clone()))).collect();
+                self.steps = started.steps.iter().map(|step| (step.id.clone(), StepState::new(step.clone()))).collect();
                 self.started_at = Some(event.at);
                 self.started = Some(started.clone());
             }
@@ -295,8 +293,11 @@ impl RunState {
             }
             EventKind::ChangeFailed { change, error, perhaps_made, .. } => {
                 let error = error.clone();
-                self.change(seq, *change)?.progress =
-                    if *perhaps_made { ChangeProgress::PerhapsMade { error } } else { ChangeProgress::Refused { error } };
+                self.change(seq, *change)?.progress = if *perhaps_made {
+                    ChangeProgress::PerhapsMade { error }
+                } else {
+                    ChangeProgress::Refused { error }
+                };
             }
             EventKind::LogMarked { step, reader, mark } => {
                 self.running(seq, step)?.marks.push((reader.clone(), mark.clone()));
