@@ -19,3 +19,6 @@ pub mod clock;
 pub mod mesh;
 pub mod net;
 pub mod squid;
+pub mod status;
+pub mod store;
+pub mod stream;

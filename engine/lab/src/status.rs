@@ -1,0 +1,334 @@
+//! The Kubernetes `Status` as an error: what every refused request of the lab's API comes back as.
+//!
+//! Invariant: code and reason always agree; only the constructors here pair them.
+
+use serde_json::{Map, Value, json};
+
+/// A refusal in the form that Kubernetes gives it (`meta/v1 Status` with `status: Failure`).
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Status {
+    /// HTTP status code, 4xx or 5xx.
+    pub code: u16,
+    /// Machine-readable reason such as `NotFound`.
+    pub reason: &'static str,
+    /// The sentence that clients print.
+    pub message: String,
+    /// What the refusal is about, where that is known.
+    pub details: Option<Box<Details>>,
+}
+
+/// The `details` of a [`Status`]. Empty strings and lists are left out on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// Name of the object.
+    pub name: String,
+    /// API group of the object; empty for the core group.
+    pub group: String,
+    /// Resource (plural) or kind, whichever the real server uses for this refusal.
+    pub kind: String,
+    /// Uid of the object.
+    pub uid: String,
+    /// Single problems, for instance one per invalid field.
+    pub causes: Vec<Cause>,
+    /// Seconds after which to try again; 0 for none.
+    pub retry_after_seconds: u32,
+}
+
+/// One problem within a refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// Machine-readable kind, such as `FieldValueRequired`; may be empty.
+    pub reason: &'static str,
+    /// What is wrong, without the field.
+    pub message: String,
+    /// Path of the field, such as `spec.ports[0].port`; may be empty.
+    pub field: String,
+}
+
+impl Cause {
+    /// A cause of kind `reason` at `field`.
+    pub fn new(reason: &'static str, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), field: field.into() }
+    }
+
+    /// A missing value.
+    pub fn required(field: impl Into<String>, detail: &str) -> Self {
+        let message = if detail.is_empty() { "Required value".to_owned() } else { format!("Required value: {detail}") };
+        Self::new("FieldValueRequired", field, message)
+    }
+
+    /// A value that breaks a rule; `value` is shown as Kubernetes shows it (strings quoted).
+    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self::new("FieldValueInvalid", field, format!("Invalid value: {}: {detail}", shown(value)))
+    }
+
+    /// A value outside a closed list.
+    pub fn not_supported(field: impl Into<String>, value: &Value, allowed: &[String]) -> Self {
+        let allowed: Vec<String> = allowed.iter().map(|one| format!("{one:?}")).collect();
+        let message = format!("Unsupported value: {}: supported values: {}", shown(value), allowed.join(", "));
+        Self::new("FieldValueNotSupported", field, message)
+    }
+
+    /// A field that may not be set or changed.
+    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+        Self::new("FieldValueForbidden", field, format!("Forbidden: {detail}"))
+    }
+
+    /// A second entry where keys must be unique.
+    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self::new("FieldValueDuplicate", field, format!("Duplicate value: {}", shown(value)))
+    }
+
+    /// A value of the wrong type.
+    pub fn type_invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self::new("FieldValueTypeInvalid", field, format!("Invalid value: {}: {detail}", shown(value)))
+    }
+
+    fn to_json(&self) -> Value {
+        let mut map = Map::new();
+        for (key, text) in [("reason", self.reason), ("message", &self.message), ("field", &self.field)] {
+            if !text.is_empty() {
+                map.insert(key.to_owned(), text.into());
+            }
+        }
+        Value::Object(map)
+    }
+}
+
+/// A value as Kubernetes' field errors print it: strings quoted, objects and lists as compact JSON.
+fn shown(value: &Value) -> String {
+    value.to_string()
+}
+
+impl Status {
+    fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { code, reason, message: message.into(), details: None }
+    }
+
+    /// Attaches what the refusal is about.
+    pub fn with_details(mut self, details: Details) -> Self {
+        self.details = Some(Box::new(details));
+        self
+    }
+
+    fn about(self, group: &str, resource: &str, name: &str) -> Self {
+        self.with_details(Details {
+            name: name.into(),
+            group: group.into(),
+            kind: resource.into(),
+            ..Details::default()
+        })
+    }
+
+    /// 400: the request makes no sense.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, "BadRequest", message)
+    }
+
+    /// 401: no or a wrong token.
+    pub fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
+    }
+
+    /// 403: known, but not allowed.
+    pub fn forbidden(group: &str, resource: &str, name: &str, why: &str) -> Self {
+        let message = format!("{} {name:?} is forbidden: {why}", qualified(group, resource));
+        Self::new(403, "Forbidden", message).about(group, resource, name)
+    }
+
+    /// 404 for an object.
+    pub fn not_found(group: &str, resource: &str, name: &str) -> Self {
+        let message = format!("{} {name:?} not found", qualified(group, resource));
+        Self::new(404, "NotFound", message).about(group, resource, name)
+    }
+
+    /// 404 for a resource that the server does not have.
+    pub fn no_such_resource() -> Self {
+        Self::new(404, "NotFound", "the server could not find the requested resource").with_details(Details::default())
+    }
+
+    /// 405: the resource has no such verb.
+    pub fn method_not_allowed() -> Self {
+        Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+            .with_details(Details::default())
+    }
+
+    /// 409 for a create.
+    pub fn already_exists(group: &str, resource: &str, name: &str) -> Self {
+        let message = format!("{} {name:?} already exists", qualified(group, resource));
+        Self::new(409, "AlreadyExists", message).about(group, resource, name)
+    }
+
+    /// 409 for a stale `resourceVersion` or a failed precondition.
+    pub fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Self {
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", qualified(group, resource));
+        Self::new(409, "Conflict", message).about(group, resource, name)
+    }
+
+    /// 409 for an apply that would take fields from other managers. Each conflict is (manager, field).
+    pub fn apply_conflict(conflicts: Vec<(String, String)>) -> Self {
+        let mut managers: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (manager, field) in &conflicts {
+            match managers.iter_mut().find(|(known, _)| known == manager) {
+                Some((_, fields)) => fields.push(field),
+                None => managers.push((manager, vec![field])),
+            }
+        }
+        let plural = if conflicts.len() == 1 { "conflict" } else { "conflicts" };
+        let text: Vec<String> = managers
+            .iter()
+            .map(|(manager, fields)| match fields.as_slice() {
+                [one] => format!("conflict with {manager}: {one}"),
+                many => format!("conflicts with {manager}:\n- {}", many.join("\n- ")),
+            })
+            .collect();
+        let message = format!("Apply failed with {} {plural}: {}", conflicts.len(), text.join("\n"));
+        let causes = conflicts
+            .into_iter()
+            .map(|(manager, field)| Cause::new("FieldManagerConflict", field, format!("conflict with {manager}")))
+            .collect();
+        Self::new(409, "Conflict", message).with_details(Details { causes, ..Details::default() })
+    }
+
+    /// 410: a watch or a list asks for history that is gone.
+    pub fn expired(message: impl Into<String>) -> Self {
+        Self::new(410, "Expired", message)
+    }
+
+    /// 413: the body is larger than the lab accepts.
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(413, "RequestEntityTooLarge", format!("limit is {limit}"))
+    }
+
+    /// 415: a body type that the resource does not take.
+    pub fn unsupported_media_type(accepted: &[&str]) -> Self {
+        let accepted = accepted.join(", ");
+        Self::new(
+            415,
+            "UnsupportedMediaType",
+            format!("the body of the request was in an unknown format - accepted media types include: {accepted}"),
+        )
+    }
+
+    /// 422: the object breaks rules. `kind` is the kind, as the real server says here, not the plural.
+    pub fn invalid(group: &str, kind: &str, name: &str, causes: Vec<Cause>) -> Self {
+        let texts: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        let problems = match texts.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let shown = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let message = format!("{shown} {name:?} is invalid: {problems}");
+        let details =
+            Details { name: name.into(), group: group.into(), kind: kind.into(), causes, ..Details::default() };
+        Self::new(422, "Invalid", message).with_details(details)
+    }
+
+    /// 429: try again later.
+    pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: u32) -> Self {
+        Self::new(429, "TooManyRequests", message).with_details(Details { retry_after_seconds, ..Details::default() })
+    }
+
+    /// 500 whose message is `Internal error occurred: ` and the cause.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        let cause = cause.into();
+        let message = format!("Internal error occurred: {cause}");
+        let causes = vec![Cause { message: cause, ..Cause::default() }];
+        Self::new(500, "InternalError", message).with_details(Details { causes, ..Details::default() })
+    }
+
+    /// 500 without a reason, for the few places where the real server gives none.
+    pub fn failure(message: impl Into<String>) -> Self {
+        Self::new(500, "", message)
+    }
+
+    /// 501: something that the lab does not simulate. Never a plausible answer in its place.
+    pub fn not_simulated(what: &str) -> Self {
+        Self::new(501, "NotImplemented", format!("not simulated: {what}"))
+    }
+
+    /// 503: the server can't answer now.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, "ServiceUnavailable", message)
+    }
+
+    /// The `Status` object without `kind` and `apiVersion`, as the exec status channel carries it.
+    pub fn to_stream_json(&self) -> Value {
+        let mut map = Map::new();
+        self.fill(&mut map);
+        Value::Object(map)
+    }
+
+    /// The whole `Status` object, as an HTTP body carries it.
+    pub fn to_json(&self) -> Value {
+        let mut map = Map::new();
+        map.insert("kind".into(), "Status".into());
+        map.insert("apiVersion".into(), "v1".into());
+        self.fill(&mut map);
+        Value::Object(map)
+    }
+
+    fn fill(&self, map: &mut Map<String, Value>) {
+        map.insert("metadata".into(), json!({}));
+        map.insert("status".into(), "Failure".into());
+        if !self.message.is_empty() {
+            map.insert("message".into(), self.message.as_str().into());
+        }
+        if !self.reason.is_empty() {
+            map.insert("reason".into(), self.reason.into());
+        }
+        if let Some(details) = &self.details {
+            map.insert("details".into(), details.to_json());
+        }
+        map.insert("code".into(), self.code.into());
+    }
+}
+
+impl Details {
+    fn to_json(&self) -> Value {
+        let mut map = Map::new();
+        let texts = [("name", &self.name), ("group", &self.group), ("kind", &self.kind), ("uid", &self.uid)];
+        for (key, text) in texts {
+            if !text.is_empty() {
+                map.insert(key.to_owned(), text.as_str().into());
+            }
+        }
+        if !self.causes.is_empty() {
+            map.insert("causes".into(), self.causes.iter().map(Cause::to_json).collect());
+        }
+        if self.retry_after_seconds != 0 {
+            map.insert("retryAfterSeconds".into(), self.retry_after_seconds.into());
+        }
+        Value::Object(map)
+    }
+}
+
+/// `deployments.apps`, or the bare resource for the core group.
+fn qualified(group: &str, resource: &str) -> String {
+    if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_conflict_reads_as_recorded() {
+        let status = Status::apply_conflict(vec![("\"one\"".into(), ".data.m".into())]);
+        assert_eq!(status.message, "Apply failed with 1 conflict: conflict with \"one\": .data.m");
+        let json = status.to_json();
+        assert_eq!(json["details"]["causes"][0]["reason"], "FieldManagerConflict");
+        assert_eq!(json["code"], 409);
+    }
+
+    #[test]
+    fn conflicts_are_grouped_by_manager() {
+        let conflicts =
+            vec![("\"a\"".into(), ".x".into()), ("\"a\"".into(), ".y".into()), ("\"b\"".into(), ".z".into())];
+        assert_eq!(
+            Status::apply_conflict(conflicts).message,
+            "Apply failed with 3 conflicts: conflicts with \"a\":\n- .x\n- .y\nconflict with \"b\": .z"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! The objects of the lab and their history.
+//!
+//! Invariant: every change of an object goes through one commit here, gets the next revision, and is seen by every subscriber in
+//! that order.
+
+mod admission;
+mod key;
+mod memory;
+pub mod meta;
+mod watch;
+mod write;
+
+pub use admission::{Admission, AdmissionRequest, Operation};
+pub use key::{GroupResource, ObjectKey};
+pub use memory::{Listing, Store};
+pub use watch::{Change, ChangeKind, Expired, Subscription};
+pub use write::{DeleteOptions, Deleted, Propagation, Subresource, WriteOptions};

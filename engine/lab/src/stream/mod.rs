@@ -1,0 +1,9 @@
+//! Streams of a pod: commands run in its containers and the output that they left.
+//!
+//! Invariant: this room knows pods only through [`PodHost`]; it neither starts programs nor keeps logs.
+
+mod host;
+
+pub use host::{
+    ContainerLog, ExecOutcome, ExecRequest, ExecSession, LogEntry, LogPage, LogSource, LogStream, PodHost, TerminalSize,
+};
