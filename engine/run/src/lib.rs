@@ -1,1 +1,5 @@
-//! Placeholder while the house is being raised.
+//! The part of Periplus that acts: what the core has thought through is carried out here, on a cluster or in the lab.
+//!
+//! Only this crate knows tokio and kube, and only [`cluster`] in it talks to an API server.
+
+pub mod cluster;

@@ -1,0 +1,33 @@
+//! The cluster that a run acts on: the one place that knows `kube::Client`.
+//!
+//! It carries out what it is told, under a deadline, and says in types what came of it. It decides no policy: it never
+//! repeats a request, and words no check.
+
+mod access;
+mod client;
+mod connect;
+mod discovery;
+mod dry_run;
+mod error;
+mod identity;
+mod kubeconfig;
+mod objects;
+mod pick;
+mod pods;
+mod proxy;
+mod request;
+
+pub use access::Access;
+pub use client::Cluster;
+pub use connect::{CONNECT_TIMEOUT, ConnectOptions, REQUEST_TIMEOUT};
+pub use discovery::Resolved;
+pub use dry_run::DryRun;
+pub use error::{ClusterError, FieldError, FieldOwner};
+pub use identity::Identity;
+pub use kubeconfig::ContextChoice;
+pub use objects::{
+    ApplyOptions, DeleteOptions, Deleted, FIELD_MANAGER, Listed, ObjectAddress, Patch, Propagation, Selector, Written,
+};
+pub use pick::{PodsOf, WorkloadKind};
+pub use pods::{ChoiceError, PodState, Revision, Revisions, choose_container, choose_pod, revisions};
+pub use proxy::{ProxyEnv, proxy_for};
