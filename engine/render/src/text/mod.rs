@@ -1,0 +1,18 @@
+//! What people read: lines in a pipe, bars on a terminal, the summary at the end.
+//!
+//! This module only re-exports and names its rooms.
+
+pub(crate) mod describe;
+pub mod line;
+pub(crate) mod mismatch;
+pub(crate) mod page;
+pub mod progress;
+pub mod summary;
+pub(crate) mod wrap;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use line::{LineReporter, Verbosity};
+pub use progress::{ProgressReporter, Screen};
+pub use summary::SummaryReporter;
