@@ -10,6 +10,7 @@ pub mod expect;
 pub mod graph;
 pub mod journal;
 pub mod load;
+pub mod manifest;
 pub mod model;
 pub mod outcome;
 pub mod plan;
