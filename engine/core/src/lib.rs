@@ -16,4 +16,5 @@ pub mod outcome;
 pub mod plan;
 pub mod source;
 pub mod state;
+pub mod template;
 pub mod yaml_edit;

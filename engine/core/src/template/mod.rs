@@ -1,0 +1,21 @@
+//! Templates: text with values filled in, and conditions over the same values.
+//!
+//! One rule: the text is rendered first and parsed afterwards, so that no type is ever guessed. What a template refers
+//! to is known when it is read; nothing here knows where a value comes from.
+
+mod condition;
+mod helpers;
+mod parse;
+mod place;
+mod render;
+mod scope;
+mod shell;
+mod tags;
+
+pub use condition::{Condition, EvalError};
+pub use helpers::is_helper;
+pub use parse::{Flavour, Problem, Reference, TEMPLATE_LIMITS, Template, TemplateLimits, Templates};
+pub use place::place;
+pub use render::{Piece, RenderError};
+pub use scope::Scope;
+pub use shell::{quote as shell_quote, variables as shell_variables};
