@@ -1,17 +1,31 @@
 //! The matching language.
 
-pub mod excerpt;
+mod align;
+mod compile;
+mod diff;
+mod excerpt;
 mod line;
+mod lines_diff;
+mod log;
 mod mismatch;
+mod output;
 mod pattern;
 mod sequence;
 mod spec;
+mod text;
 mod token;
+mod value;
 
 pub use excerpt::Excerpt;
 pub use line::{Captures, LineError};
-pub use mismatch::*;
+pub use log::{LogCheck, LogJudgement, LogScan};
+pub use mismatch::{
+    DiffLine, Difference, ExpectedExit, LogLine, Matcher, Mismatch, MissingText, NearLine, NearestLine, Note,
+    PathDifference, Piece, Subject, UnwantedText,
+};
+pub use output::{ExecOutput, Judgement, OutputCheck};
 pub use pattern::{FillError, Pattern, PatternError, PatternWarning};
 pub use sequence::Lines;
 pub use spec::{CompileError, CountSpec, ExitSpec, LogSpec, ObjectSpec, OutputSpec, Problem, Stream};
 pub use token::Token;
+pub use value::ObjectCheck;

@@ -5,8 +5,10 @@
 //! of lines; only names that must agree across lines keep threads apart, and their number is bounded.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::line::{Captures, LinePattern};
+use super::mismatch::LogLine;
 
 /// The most threads at a time.
 const MAX_THREADS: usize = 256;
@@ -33,8 +35,8 @@ pub struct Lines {
 struct Thread {
     at: usize,
     captures: Captures,
-    /// Which lines were taken, by the caller's number.
-    taken: Vec<u64>,
+    /// The lines of a log that were taken on the way.
+    taken: Vec<Arc<LogLine>>,
 }
 
 /// How a text fits a pattern.
@@ -72,15 +74,6 @@ impl Lines {
         &self.items
     }
 
-    /// The lines that are no `...` and not blank: what is looked for in a log.
-    pub(super) fn sought(&self) -> Vec<&LinePattern> {
-        let lines = self.items.iter().filter_map(|item| match item {
-            Item::Line(line) if !line.is_empty() => Some(line),
-            Item::Line(_) | Item::AnyLines => None,
-        });
-        lines.collect()
-    }
-
     /// Whether exactly these lines fit the whole pattern.
     pub(super) fn fit<'a>(&self, lines: impl IntoIterator<Item = &'a str>) -> Fit {
         let mut fit = Fit::default();
@@ -116,42 +109,69 @@ impl Lines {
 
     /// Adds a thread, and first the one that has left a `...` if it stands on one: `...` takes as little as it can.
     fn add(&self, thread: Thread, threads: &mut Vec<Thread>, cut: &mut bool) {
-        if self.items.get(thread.at) == Some(&Item::AnyLines) {
-            self.add_one(Thread { at: thread.at + 1, ..thread.clone() }, threads, cut);
-        }
-        self.add_one(thread, threads, cut);
-    }
-
-    fn add_one(&self, thread: Thread, threads: &mut Vec<Thread>, cut: &mut bool) {
-        let same = |other: &Thread| {
-            other.at == thread.at
-                && self.shared.iter().all(|name| other.captures.get(name) == thread.captures.get(name))
-        };
-        if threads.iter().any(same) {
-            return;
-        }
         // Without shared names there are at most as many threads as the pattern has parts: nothing is ever cut.
-        if !self.shared.is_empty() && threads.len() >= MAX_THREADS.max(self.items.len() + 1) {
-            *cut = true;
-            return;
+        let limit = MAX_THREADS.max(self.items.len() + 1);
+        if self.items.get(thread.at) == Some(&Item::AnyLines) {
+            let left = Thread { at: thread.at + 1, ..thread.clone() };
+            add_one(left, threads, &self.shared, limit, cut);
         }
-        threads.push(thread);
+        add_one(thread, threads, &self.shared, limit, cut);
     }
 }
 
-/// Finding the lines of a pattern in a log that grows: in order, with any lines before, between and after.
+/// Adds a thread unless there is one that cannot be told from it.
+fn add_one(thread: Thread, threads: &mut Vec<Thread>, shared: &BTreeSet<String>, limit: usize, cut: &mut bool) {
+    let same = |other: &Thread| {
+        other.at == thread.at && shared.iter().all(|name| other.captures.get(name) == thread.captures.get(name))
+    };
+    if threads.iter().any(same) {
+        return;
+    }
+    if threads.len() >= limit {
+        *cut = true;
+        return;
+    }
+    threads.push(thread);
+}
+
+/// The lines that are looked for in a log: in order, with any lines before, between and after.
+///
+/// `...` is what stands between them anyway, and a blank line is nothing to look for: both are left out.
+#[derive(Clone, Debug)]
+pub(super) struct Sought {
+    lines: Vec<LinePattern>,
+    shared: BTreeSet<String>,
+}
+
+/// A place in a log where all lines that are looked for were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Occurrence {
+    pub(super) captures: Captures,
+    /// The lines, in order.
+    pub(super) taken: Vec<Arc<LogLine>>,
+}
+
+/// How far a log that grows has been searched.
 #[derive(Clone, Debug)]
 pub(super) struct Scan {
     threads: Vec<Thread>,
     cut: bool,
 }
 
-/// A place in a log where the whole pattern was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Occurrence {
-    pub(super) captures: Captures,
-    /// The numbers of the lines, in order.
-    pub(super) taken: Vec<u64>,
+impl Sought {
+    pub(super) fn lines(&self) -> &[LinePattern] {
+        &self.lines
+    }
+}
+
+impl From<Lines> for Sought {
+    fn from(lines: Lines) -> Self {
+        let sought = lines.items.into_iter().filter_map(|item| match item {
+            Item::Line(line) if !line.is_empty() => Some(line),
+            Item::Line(_) | Item::AnyLines => None,
+        });
+        Self { lines: sought.collect(), shared: lines.shared }
+    }
 }
 
 impl Scan {
@@ -159,40 +179,34 @@ impl Scan {
         Self { threads: vec![Thread::default()], cut: false }
     }
 
-    /// Takes the next line of the log; says if it completes the pattern, and starts afresh then.
-    pub(super) fn push(
-        &mut self,
-        lines: &Lines,
-        sought: &[&LinePattern],
-        number: u64,
-        line: &str,
-    ) -> Option<Occurrence> {
+    /// Takes the next line of the log; says if it completes what is looked for, and starts afresh then.
+    pub(super) fn push(&mut self, sought: &Sought, line: &str, place: impl Fn() -> LogLine) -> Option<Occurrence> {
         let mut reached = Vec::new();
         for thread in &self.threads {
-            let Some(pattern) = sought.get(thread.at) else { continue };
+            let Some(pattern) = sought.lines.get(thread.at) else { continue };
             let Some(found) = pattern.matches(line, &thread.captures, &mut self.cut) else { continue };
-            let mut captures = thread.captures.clone();
-            captures.extend(found);
-            let mut taken = thread.taken.clone();
-            taken.push(number);
-            if thread.at + 1 == sought.len() {
+            let mut next = thread.clone();
+            next.at += 1;
+            next.captures.extend(found);
+            next.taken.push(Arc::new(place()));
+            if next.at == sought.lines.len() {
                 self.threads = vec![Thread::default()];
-                return Some(Occurrence { captures, taken });
+                return Some(Occurrence { captures: next.captures, taken: next.taken });
             }
-            reached.push(Thread { at: thread.at + 1, captures, taken });
+            reached.push(next);
         }
         for thread in reached {
-            if lines.shared.is_empty() {
+            if sought.shared.is_empty() {
                 // Whoever is further on can do all that those behind can.
                 self.threads = vec![thread];
             } else {
-                lines.add_one(thread, &mut self.threads, &mut self.cut);
+                add_one(thread, &mut self.threads, &sought.shared, MAX_THREADS, &mut self.cut);
             }
         }
         None
     }
 
-    /// How many lines of the pattern the best attempt has found.
+    /// How many of the lines the best attempt has found.
     pub(super) fn progress(&self) -> usize {
         self.threads.iter().map(|thread| thread.at).max().unwrap_or_default()
     }

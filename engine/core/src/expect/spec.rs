@@ -8,8 +8,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::mismatch::Matcher;
-use super::pattern::{FillError, Pattern, PatternError, PatternWarning};
-use super::sequence::Lines;
+use super::pattern::{PatternError, PatternWarning};
 
 /// Which of a program's two outputs the matchers look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +51,7 @@ pub struct OutputSpec {
     pub not_contains: Vec<String>,
     /// `regex`: must match somewhere; `^` and `$` are line anchors.
     pub regex: Option<String>,
-    /// `lines`: a pattern, see [`Pattern`].
+    /// `lines`: a pattern, see [`Pattern`](super::Pattern).
     pub lines: Option<String>,
     /// `json`: the text parses as JSON and contains this.
     pub json: Option<Value>,
@@ -191,14 +190,4 @@ pub enum CompileError<E> {
         /// Why.
         cause: String,
     },
-}
-
-/// Whether a text holds a template, so that nothing can be said of it before values are known.
-fn is_template(text: &str) -> bool {
-    text.contains("{{")
-}
-
-/// The text without the line breaks at its end, which a block scalar always has.
-fn chomp(text: &str) -> String {
-    text.replace("\r\n", "\n").trim_end_matches('\n').to_owned()
 }
