@@ -16,9 +16,11 @@
 //! lab does not simulate is never an answer, but ends as `not simulated: …`.
 
 pub mod clock;
+pub mod fault;
 pub mod mesh;
 pub mod net;
 pub mod squid;
 pub mod status;
 pub mod store;
 pub mod stream;
+pub mod world;
