@@ -3,7 +3,7 @@
 //! Invariant: where a connection goes depends on the tables and the order of calls, never on wall time or chance.
 
 use super::dns::{Answer, DNS_ADDRESS, Zone};
-use super::error::ResolveError;
+use super::error::{ResolveError, not_simulated_error};
 use super::host::{HostSpec, PortSpec};
 use super::namespace::{NetNs, Pod};
 use super::services::ServiceTable;
@@ -168,6 +168,9 @@ impl Net {
             Route::Nowhere => {
                 sleep(SYN_TIMEOUT.saturating_sub(ROUND_TRIP)).await;
                 Err(io::ErrorKind::TimedOut.into())
+            }
+            Route::Pod(pod, _) if pod.has_sidecar() && pod.info.ip != from.info.ip => {
+                Err(not_simulated_error("inbound traffic to a pod with a sidecar"))
             }
             Route::Pod(pod, port) => {
                 let Some(queue) = pod.listener(port) else { return Err(io::ErrorKind::ConnectionRefused.into()) };

@@ -166,6 +166,13 @@ impl Link {
         Poll::Ready(Ok(n))
     }
 
+    /// Whether this side is open and has nothing to read.
+    pub(super) fn is_idle(&self, side: Side) -> bool {
+        let ends = self.lock();
+        let end = &ends[side.index()];
+        end.inbox.is_empty() && !end.fin && end.fault.is_none()
+    }
+
     /// Says that this side will send nothing more (`shutdown(SHUT_WR)`).
     pub(super) fn finish(&self, side: Side) {
         let mut ends = self.lock();

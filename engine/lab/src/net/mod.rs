@@ -20,6 +20,7 @@ pub use fabric::{Net, PodNet};
 pub use host::{Certificate, Echo, HostSpec, PageSpec, PortSpec, SiteSpec};
 pub use namespace::{Interceptor, NetNs};
 pub use services::{ServiceRecord, ServiceTable};
+pub(crate) use site::http_date;
 pub use socket::{Listener, Socket};
 
 #[cfg(test)]

@@ -78,6 +78,11 @@ impl Pod {
         self.ports.lock().unwrap_or_else(PoisonError::into_inner).get(&port).map(|p| p.queue.clone())
     }
 
+    /// Whether a sidecar stands before the pod's application.
+    pub(super) fn has_sidecar(&self) -> bool {
+        self.interceptor.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Closes all ports, as when the pod goes.
     pub(super) fn close(&self) {
         self.ports.lock().unwrap_or_else(PoisonError::into_inner).clear();

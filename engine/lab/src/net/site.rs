@@ -138,6 +138,7 @@ impl Site {
 
     fn page(&self, status: u16, kind: &str, body: Vec<u8>) -> Answer {
         let mut headers = Headers::default();
+        headers.push("Server", "site");
         headers.push("Date", http_date(self.net.clock()));
         headers.push("Content-Type", kind);
         if !matches!(status, 204 | 304) {

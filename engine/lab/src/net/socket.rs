@@ -66,6 +66,12 @@ impl Socket {
         self.peek(|data, open| (!data.is_empty() || !open).then_some(())).await;
     }
 
+    /// Whether the connection is open and holds no unread data.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.link.is_idle(self.side)
+    }
+
     /// Looks at the data that has arrived, without taking it, until `look` gives a value.
     ///
     /// `look` gets all unread bytes and whether more may come; when no more may come it must give a value.

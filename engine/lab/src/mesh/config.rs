@@ -1,0 +1,184 @@
+//! The mesh-wide configuration: key `mesh` of the ConfigMap `istio`.
+//!
+//! Invariant: a setting is either understood, known not to matter for outbound connections, or named as a limit that makes
+//! every verdict "not simulated".
+
+use serde_json::Value;
+use std::time::Duration;
+
+/// What happens to traffic for which the mesh has no entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutboundPolicy {
+    /// It passes to where the application dialled.
+    #[default]
+    AllowAny,
+    /// It is blocked.
+    RegistryOnly,
+}
+
+/// The settings that decide about outbound connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeshConfig {
+    /// `outboundTrafficPolicy.mode`. Default: `ALLOW_ANY`.
+    pub policy: OutboundPolicy,
+    /// Whether sidecars write an access log (`accessLogFile`). Default: no.
+    pub access_log: bool,
+    /// How long a sidecar waits for an upstream connection (`connectTimeout`). Default: 10 s.
+    pub connect_timeout: Duration,
+    /// Whether every request is sampled for tracing, which shows in its id. Default: no.
+    pub sampled: bool,
+    /// Settings that the lab does not simulate, each with its path; any of them makes every verdict "not simulated".
+    pub limits: Vec<String>,
+}
+
+impl Default for MeshConfig {
+    fn default() -> Self {
+        Self {
+            policy: OutboundPolicy::AllowAny,
+            access_log: false,
+            connect_timeout: Duration::from_secs(10),
+            sampled: false,
+            limits: Vec::new(),
+        }
+    }
+}
+
+/// Settings that change nothing about where an outbound connection goes, how it ends, or what is logged about it.
+const HARMLESS: &[&str] = &[
+    "ca",
+    "caCertificates",
+    "certificates",
+    "configSources",
+    "connectTimeout",
+    "defaultProviders",
+    "defaultVirtualServiceExportTo",
+    "dnsRefreshRate",
+    "enableAutoMtls",
+    "enablePrometheusMerge",
+    "enableTracing",
+    "extensionProviders",
+    "inboundClusterStatName",
+    "inboundTrafficPolicy",
+    "ingressClass",
+    "ingressControllerMode",
+    "ingressSelector",
+    "ingressService",
+    "localityLbSetting",
+    "meshMTLS",
+    "outboundClusterStatName",
+    "proxyHttpPort",
+    "proxyInboundListenPort",
+    "proxyListenPort",
+    "rootNamespace",
+    "tcpKeepalive",
+    "tlsDefaults",
+    "trustDomain",
+    "trustDomainAliases",
+    "verifyCertificateAtClient",
+];
+
+impl MeshConfig {
+    /// Reads the ConfigMap `istio`; without one, the defaults hold.
+    #[must_use]
+    pub fn from_config_map(config_map: Option<&Value>) -> Self {
+        let mut config = Self::default();
+        let Some(text) = config_map.and_then(|map| map.pointer("/data/mesh")).and_then(Value::as_str) else {
+            return config;
+        };
+        let mesh = match serde_yaml::from_str::<Option<Value>>(text) {
+            Ok(mesh) => mesh.unwrap_or_default(),
+            Err(error) => {
+                config.limits.push(format!("mesh configuration that is no YAML ({error})"));
+                return config;
+            }
+        };
+        let Some(settings) = mesh.as_object() else {
+            if !mesh.is_null() {
+                config.limits.push("mesh configuration that is no mapping".to_owned());
+            }
+            return config;
+        };
+        for (key, value) in settings {
+            config.read(key, value);
+        }
+        config
+    }
+
+    fn read(&mut self, key: &str, value: &Value) {
+        if value.is_null() {
+            return;
+        }
+        match key {
+            "outboundTrafficPolicy" => self.read_policy(value),
+            "accessLogFile" => match value.as_str() {
+                Some("") => self.access_log = false,
+                Some("/dev/stdout") => self.access_log = true,
+                _ => self.limit(key, value),
+            },
+            "accessLogEncoding" if value.as_str() != Some("TEXT") => self.limit(key, value),
+            "accessLogFormat" if value.as_str() != Some("") => self.limit(key, value),
+            "accessLogEncoding" | "accessLogFormat" => {}
+            "connectTimeout" => match value.as_str().and_then(go_duration) {
+                Some(timeout) => self.connect_timeout = timeout,
+                None => self.limit(key, value),
+            },
+            "defaultConfig" => self.read_proxy(value),
+            "defaultProviders" if value.get("accessLogging").is_some() => {
+                self.limit("defaultProviders.accessLogging", value)
+            }
+            "h2UpgradePolicy" if value.as_str() == Some("DO_NOT_UPGRADE") => {}
+            "protocolDetectionTimeout" if value.as_str().and_then(go_duration) == Some(Duration::ZERO) => {}
+            "disableEnvoyListenerLog" | "enableEnvoyAccessLogService" if value == &Value::Bool(false) => {}
+            "defaultServiceExportTo" if value == &serde_json::json!(["*"]) => {}
+            _ if HARMLESS.contains(&key) => {}
+            _ => self.limit(key, value),
+        }
+    }
+
+    fn read_policy(&mut self, value: &Value) {
+        for (key, value) in value.as_object().into_iter().flatten() {
+            match (key.as_str(), value.as_str()) {
+                ("mode", Some("ALLOW_ANY")) => self.policy = OutboundPolicy::AllowAny,
+                ("mode", Some("REGISTRY_ONLY")) => self.policy = OutboundPolicy::RegistryOnly,
+                _ => self.limit(&format!("outboundTrafficPolicy.{key}"), value),
+            }
+        }
+        if !value.is_object() {
+            self.limit("outboundTrafficPolicy", value);
+        }
+    }
+
+    /// Settings of each proxy that reach outbound connections.
+    fn read_proxy(&mut self, value: &Value) {
+        if let Some(sampling) = value.pointer("/tracing/sampling") {
+            self.sampled = sampling.as_f64() == Some(100.0);
+        }
+        for (key, value) in value.get("proxyMetadata").and_then(Value::as_object).into_iter().flatten() {
+            let off = matches!(value.as_str(), Some("" | "false"));
+            if key.starts_with("ISTIO_META_DNS") && !off {
+                self.limit(&format!("defaultConfig.proxyMetadata.{key}"), value);
+            }
+        }
+        if let Some(value) = value.get("interceptionMode").filter(|mode| mode.as_str() != Some("REDIRECT")) {
+            self.limit("defaultConfig.interceptionMode", value);
+        }
+    }
+
+    fn limit(&mut self, key: &str, value: &Value) {
+        self.limits.push(format!("mesh setting {key}: {value}"));
+    }
+}
+
+/// A duration as Go's JSON writes it: `10s`, `1.5s`, `250ms`, `2m`.
+pub(super) fn go_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let number: f64 = text[..digits].parse().ok()?;
+    let unit = match &text[digits..] {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number * unit).ok()
+}
