@@ -17,8 +17,13 @@
 
 pub mod clock;
 pub mod fault;
+pub mod fs;
+pub mod image;
+pub mod log;
 pub mod mesh;
 pub mod net;
+pub mod process;
+pub mod programs;
 pub mod squid;
 pub mod status;
 pub mod store;

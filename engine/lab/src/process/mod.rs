@@ -1,0 +1,20 @@
+//! Processes of a container: what a program sees, how it is started, and how it ends.
+//!
+//! Invariant: a program reaches nothing but what its [`Process`] holds: no file, socket, clock or variable of the machine.
+
+mod container;
+mod context;
+mod exit;
+mod fd;
+mod launch;
+mod pipe;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use container::{Container, ContainerSpec, ProcessInfo};
+pub use context::Process;
+pub use exit::{Exit, SIGINT, SIGKILL, SIGPIPE, SIGTERM};
+pub use fd::{Fd, IoError};
+pub use launch::Located;
