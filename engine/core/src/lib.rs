@@ -9,6 +9,7 @@ pub mod event;
 pub mod expect;
 pub mod graph;
 pub mod journal;
+pub mod jsonpath;
 pub mod load;
 pub mod manifest;
 pub mod model;

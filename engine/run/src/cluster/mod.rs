@@ -9,6 +9,8 @@ mod connect;
 mod discovery;
 mod dry_run;
 mod error;
+mod exec;
+mod exec_stream;
 mod identity;
 mod kubeconfig;
 mod objects;
@@ -23,6 +25,7 @@ pub use connect::{CONNECT_TIMEOUT, ConnectOptions, REQUEST_TIMEOUT};
 pub use discovery::Resolved;
 pub use dry_run::DryRun;
 pub use error::{ClusterError, FieldError, FieldOwner};
+pub use exec::{ExecOutcome, ExecRequest, Inconclusive, MAX_OUTPUT, Output};
 pub use identity::Identity;
 pub use kubeconfig::ContextChoice;
 pub use objects::{
