@@ -93,7 +93,11 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<String> {
-        parse(text).expect("valid").iter().map(|object| object["kind"].as_str().unwrap_or_default().to_owned()).collect()
+        parse(text)
+            .expect("valid")
+            .iter()
+            .map(|object| object["kind"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     #[test]
@@ -115,7 +119,8 @@ items:
 
     #[test]
     fn numbers_mean_what_they_mean_to_kubectl() {
-        let text = "{apiVersion: v1, kind: X, metadata: {name: a}, mode: 0644, whole: 1e3, part: 1.5, on: yes, text: '0644'}";
+        let text =
+            "{apiVersion: v1, kind: X, metadata: {name: a}, mode: 0644, whole: 1e3, part: 1.5, on: yes, text: '0644'}";
         let object = &parse(text).expect("valid")[0];
         assert_eq!((&object["mode"], &object["whole"], &object["part"]), (&420.into(), &1000.into(), &1.5.into()));
         assert_eq!((&object["on"], &object["text"]), (&Value::Bool(true), &"0644".into()));

@@ -3,7 +3,6 @@
 //! What can be said without values is said by `problems`; the rest is said by `compile`, in the same words.
 
 use regex::{Regex, RegexBuilder};
-use serde_json::Value;
 
 use super::log::LogCheck;
 use super::mismatch::Matcher;
@@ -102,8 +101,8 @@ impl OutputSpec {
             not_contains: needles(Matcher::NotContains, &self.not_contains, render)?,
             regex: self.regex.as_deref().map(|text| filled_regex("regex", text, render)).transpose()?,
             lines: self.lines.as_deref().map(|text| filled_lines(text, render)).transpose()?,
-            json: self.json.as_ref().map(|value| filled_value(value, render)).transpose()?,
-            yaml: self.yaml.as_ref().map(|value| filled_value(value, render)).transpose()?,
+            json: self.json.clone(),
+            yaml: self.yaml.clone(),
             exit: self.exit.clone(),
             at_least,
             at_most,
@@ -202,20 +201,16 @@ impl ObjectSpec {
         !self.absent && self.matches.is_none()
     }
 
-    /// Fills in the templates and makes the check ready to judge.
+    /// Makes the check ready to judge.
     ///
     /// # Errors
     ///
-    /// [`CompileError::Render`] with what `render` said; [`CompileError::Problem`] as [`Self::problems`] tells.
-    pub fn compile<E>(
-        &self,
-        render: &mut impl FnMut(&str) -> Result<String, E>,
-    ) -> Result<ObjectCheck, CompileError<E>> {
-        if let Some(problem) = self.problems().into_iter().next() {
-            return Err(problem.into());
+    /// The first of [`Self::problems`].
+    pub fn compile(&self) -> Result<ObjectCheck, Problem> {
+        match self.problems().into_iter().next() {
+            Some(problem) => Err(problem),
+            None => Ok(ObjectCheck { matches: self.matches.clone(), absent: self.absent }),
         }
-        let matches = self.matches.as_ref().map(|value| filled_value(value, render)).transpose()?;
-        Ok(ObjectCheck { matches, absent: self.absent })
     }
 }
 
@@ -311,23 +306,5 @@ fn filled_lines<E>(text: &str, render: &mut impl FnMut(&str) -> Result<String, E
     pattern.fill(render).map_err(|error| match error {
         FillError::Render(error) => CompileError::Render(error),
         FillError::Line(error) => CompileError::Lines { cause: error.to_string() },
-    })
-}
-
-/// The value with the templates in its texts, and in its keys, filled in.
-fn filled_value<E>(
-    value: &Value,
-    render: &mut impl FnMut(&str) -> Result<String, E>,
-) -> Result<Value, CompileError<E>> {
-    Ok(match value {
-        Value::String(text) => Value::String(fill(text, render)?),
-        Value::Array(items) => {
-            Value::Array(items.iter().map(|item| filled_value(item, render)).collect::<Result<_, _>>()?)
-        }
-        Value::Object(map) => {
-            let entries = map.iter().map(|(key, value)| Ok((fill(key, render)?, filled_value(value, render)?)));
-            Value::Object(entries.collect::<Result<_, CompileError<E>>>()?)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     })
 }

@@ -53,9 +53,9 @@ pub struct OutputSpec {
     pub regex: Option<String>,
     /// `lines`: a pattern, see [`Pattern`](super::Pattern).
     pub lines: Option<String>,
-    /// `json`: the text parses as JSON and contains this.
+    /// `json`: the text parses as JSON and contains this, whose templates are filled in already.
     pub json: Option<Value>,
-    /// `yaml`: the text parses as YAML and contains this.
+    /// `yaml`: the text parses as YAML and contains this, whose templates are filled in already.
     pub yaml: Option<Value>,
     /// `exit` and `fails`.
     pub exit: ExitSpec,
@@ -89,10 +89,10 @@ pub struct CountSpec {
     pub max: Option<u64>,
 }
 
-/// `expect-object` as it is written, as far as it is about matching. Texts within the value are template text.
+/// `expect-object`, as far as it is about matching.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectSpec {
-    /// The object contains this.
+    /// The object contains this, whose templates are filled in already.
     pub matches: Option<Value>,
     /// There is no such object.
     pub absent: bool,
