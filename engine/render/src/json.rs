@@ -241,3 +241,38 @@ fn change_report(change: &ChangeState) -> ChangeReport<'_> {
         undone: change.undone.as_ref(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::testing::{self, play};
+
+    #[test]
+    fn each_line_is_json_and_names_run_and_target() {
+        let events = testing::passing_run();
+        let mut out = Vec::new();
+        play(&mut JsonLines::new(&mut out), &events);
+        let text = String::from_utf8(out).expect("text");
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+        assert_eq!(lines.len(), events.len());
+        for (line, event) in lines.iter().zip(&events) {
+            assert_eq!(line["run"], "proxy-20260101T000000Z-00c0");
+            assert_eq!(line["target"], "lab");
+            assert_eq!(line["event"], serde_json::to_value(&event.kind).expect("plain data"));
+        }
+    }
+
+    #[test]
+    fn the_report_tells_result_steps_and_changes() {
+        let mut out = Vec::new();
+        play(&mut JsonReport::new(&mut out), &testing::interrupted_run());
+        let report: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+        assert_eq!(report["format"], "periplus-report/1");
+        assert_eq!(report["target"]["context"], "prod-eu");
+        assert_eq!((&report["result"], &report["exit_code"]), (&"cleanup-incomplete".into(), &4.into()));
+        assert_eq!(report["steps"][0]["outcome"]["type"], "passed");
+        assert_eq!(report["changes"][0]["stands"], true);
+        assert_eq!(report["changes"][0]["undone"]["type"], "refused");
+    }
+}

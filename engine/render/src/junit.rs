@@ -123,3 +123,30 @@ fn text(excerpt: &Excerpt) -> String {
     }
     format!("{}\n… {} bytes left out …\n{}", excerpt.head, excerpt.omitted_bytes, excerpt.tail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::testing::{self, play};
+
+    #[test]
+    fn a_failing_run_as_junit() {
+        let mut out = Vec::new();
+        play(&mut JunitReport::new(&mut out), &testing::failing_run(testing::cluster()));
+        insta::assert_snapshot!(String::from_utf8(out).expect("text"));
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_left_out() {
+        let mut events = testing::failing_run(testing::cluster());
+        for event in &mut events {
+            if let periplus_core::event::EventKind::StepFinished { kubectl: Some(kubectl), .. } = &mut event.kind {
+                *kubectl = "a\u{0}\u{1b}[31m<&\"]]>b".to_owned();
+            }
+        }
+        let mut out = Vec::new();
+        play(&mut JunitReport::new(&mut out), &events);
+        let text = String::from_utf8(out).expect("text");
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n') && text.contains("a&lt;&amp;"), "{text}");
+    }
+}

@@ -209,7 +209,7 @@ pub(crate) fn effort(step: &StepState, state: &RunState) -> Option<String> {
 /// Why a step was skipped, in words.
 pub(crate) fn skip_text(reason: &SkipReason) -> String {
     match reason {
-        SkipReason::When { condition } => format!("when: {condition} is false"),
+        SkipReason::When { condition } => format!("its condition does not hold: {condition}"),
         SkipReason::Needs { step } => format!("{step}, which it needs, was skipped"),
     }
 }

@@ -12,6 +12,8 @@ pub(crate) mod wrap;
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use line::{LineReporter, Verbosity};
 pub use progress::{ProgressReporter, Screen};

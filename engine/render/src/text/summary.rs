@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use periplus_core::event::{Event, ExecReport, RunStarted, Target};
+use periplus_core::event::{Event, ExecReport, RunStarted, Target, UndoResult};
 use periplus_core::outcome::{Failure, RunResult, StepOutcome};
 use periplus_core::state::{ChangeProgress, RunState, StepState};
 
@@ -211,7 +211,7 @@ fn left_behind(page: &mut Page, state: &RunState, started: &RunStarted) {
     }
     page.blank();
     let changes = plural::count(standing.len(), "change");
-    page.line(0, Role::Strong, &format!("{changes} of this run stand in the cluster"));
+    page.line(0, Role::Strong, &format!("Left in the cluster: {changes} of this run"));
     for change in standing.iter().take(LISTED) {
         let did = match &change.progress {
             ChangeProgress::Made(made) => made.result.to_string(),
@@ -219,10 +219,11 @@ fn left_behind(page: &mut Page, state: &RunState, started: &RunStarted) {
             ChangeProgress::Refused { .. } => continue,
         };
         let undone = match &change.undone {
-            Some(result) if !result.is_complete() => ", not undone",
-            _ => "",
+            Some(UndoResult::Refused { reason }) => format!("; not undone: {reason}"),
+            Some(UndoResult::Failed { error }) => format!("; not undone: {error}"),
+            _ => String::new(),
         };
-        page.line(2, Role::Plain, &format!("{} {did}{undone} ({})", change.intent.object, change.step));
+        page.prose(2, Role::Plain, &format!("{} {did} by {}{undone}", change.intent.object, change.step));
     }
     if standing.len() > LISTED {
         page.line(2, Role::Dim, &format!("+ {} more", standing.len() - LISTED));

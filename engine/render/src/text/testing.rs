@@ -68,6 +68,12 @@ impl Tape {
         self.seq += u64::from(!kind.is_progress());
     }
 
+    /// Adds to events that are there already.
+    pub(crate) fn go_on(events: Vec<Event>) -> Self {
+        let seq = u64::try_from(events.len()).expect("few events");
+        Self { events, seq }
+    }
+
     /// The events.
     pub(crate) fn end(self) -> Vec<Event> {
         self.events
