@@ -1,1 +1,35 @@
-//! Placeholder.
+//! The door: arguments in, exit code out, everything in between wired together.
+//!
+//! No decision about a run is made here. Each command is one file in `cmd`; [`main_with`] takes the whole outside world
+//! as an argument and can be called any number of times in one process.
+
+mod args;
+mod book;
+mod cmd;
+mod error;
+mod io;
+mod state;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use periplus_core::outcome::ExitCode;
+
+pub use io::{Io, Stream};
+
+use crate::args::Cli;
+use crate::error::CliError;
+
+/// Runs the program with these arguments (the first is the program's name) and returns how it ended.
+pub fn main_with(args: impl IntoIterator<Item = OsString>, mut io: Io) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(refused) => return error::refuse(&refused, &mut io),
+    };
+    io.choose_colour(cli.color);
+    match cmd::dispatch(cli.command, &mut io) {
+        Ok(code) => code,
+        Err(CliError::ReaderGone) => ExitCode::Passed,
+        Err(error) => error.show(&mut io),
+    }
+}

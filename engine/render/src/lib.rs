@@ -13,6 +13,7 @@
 pub mod clean;
 pub mod diag;
 pub mod fanout;
+pub mod history;
 pub mod json;
 pub mod junit;
 pub mod plural;

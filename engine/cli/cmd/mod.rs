@@ -1,0 +1,22 @@
+//! The commands, one file each.
+
+pub(crate) mod completions;
+pub(crate) mod lint;
+pub(crate) mod runs;
+pub(crate) mod show;
+
+use periplus_core::outcome::ExitCode;
+
+use crate::args::Command;
+use crate::error::CliError;
+use crate::io::Io;
+
+/// Runs a command.
+pub(crate) fn dispatch(command: Command, io: &mut Io) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Lint(lint) => lint.run(io),
+        Command::Runs(runs) => runs.run(io),
+        Command::Show(show) => show.run(io),
+        Command::Completions(completions) => completions.run(io),
+    }
+}
