@@ -15,6 +15,7 @@
 //! Invariants: the same world, seed and requests give the same answers, time stamps included, when time is virtual; and what the
 //! lab does not simulate is never an answer, but ends as `not simulated: …`.
 
+pub mod admission;
 pub mod clock;
 pub mod fault;
 pub mod fs;

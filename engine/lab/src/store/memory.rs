@@ -3,7 +3,7 @@
 //! Invariant: the lock is held for map operations only, never while an object is built, checked or sent.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -26,6 +26,19 @@ const FIRST_REVISION: u64 = 100;
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+}
+
+/// A store that is not kept alive: what the store itself holds, such as its admission, refers back to it so.
+#[derive(Clone)]
+pub struct WeakStore {
+    inner: Weak<Inner>,
+}
+
+impl WeakStore {
+    /// The store, while it is in use elsewhere.
+    pub fn upgrade(&self) -> Option<Store> {
+        self.inner.upgrade().map(|inner| Store { inner })
+    }
 }
 
 struct Inner {
@@ -115,6 +128,11 @@ impl Store {
     /// Sets what objects go through on their way in. The first call counts; later ones change nothing.
     pub fn set_admission(&self, admission: Arc<dyn Admission>) {
         let _ = self.inner.admission.set(admission);
+    }
+
+    /// A handle that does not keep the store alive.
+    pub fn downgrade(&self) -> WeakStore {
+        WeakStore { inner: Arc::downgrade(&self.inner) }
     }
 
     /// The clock that stamps objects.

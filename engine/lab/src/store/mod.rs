@@ -12,6 +12,6 @@ mod write;
 
 pub use admission::{Admission, AdmissionRequest, Operation};
 pub use key::{GroupResource, ObjectKey};
-pub use memory::{Listing, Store};
+pub use memory::{Listing, Store, WeakStore};
 pub use watch::{Change, ChangeKind, Expired, Subscription};
 pub use write::{DeleteOptions, Deleted, Propagation, Subresource, WriteOptions};

@@ -1,0 +1,83 @@
+//! The admission of a lab: which of the rules apply to a request, and in which order.
+//!
+//! Invariant: built-in plug-ins come before the injection webhook, and the token is mounted again after it, as in a real server.
+
+use serde_json::{Value, json};
+
+use super::{cluster_ip, defaults, inject, namespace, pod, rules};
+use crate::status::Status;
+use crate::store::{Admission, AdmissionRequest, GroupResource, Operation, WeakStore, meta};
+
+/// Admission for a lab whose pods run.
+pub struct Review {
+    store: WeakStore,
+    mesh: bool,
+}
+
+impl Review {
+    /// Admission that reads `store`. With `mesh`, pods of labelled namespaces get a sidecar.
+    pub fn new(store: WeakStore, mesh: bool) -> Self {
+        Self { store, mesh }
+    }
+}
+
+impl Admission for Review {
+    fn default(&self, resource: &GroupResource, object: &mut Value) {
+        defaults::fill(resource, object);
+    }
+
+    fn mutate(&self, request: &AdmissionRequest<'_>, object: &mut Value) -> Result<(), Status> {
+        let Some(store) = self.store.upgrade() else {
+            return Err(Status::unavailable("the lab has ended"));
+        };
+        namespace::check(&store, request, meta::name(object))?;
+        if *request.resource == GroupResource::SERVICES {
+            cluster_ip::allocate(&store, request.old, object)?;
+        }
+        if request.operation == Operation::Update {
+            return Ok(());
+        }
+        match (request.resource.group.as_ref(), request.resource.resource.as_ref()) {
+            ("", "pods") => {
+                pod::admit(&store, request.namespace, object)?;
+                pod::mount_token(&store, request.namespace, object);
+                if self.mesh
+                    && let Some(namespace) = store.get(&GroupResource::NAMESPACES, "", request.namespace)
+                    && inject::wanted(&namespace, object)
+                {
+                    inject::inject(request.namespace, object);
+                    pod::mount_token(&store, request.namespace, object);
+                }
+                pod::first_status(object);
+            }
+            ("", "namespaces") => {
+                let spec = meta::child(object, "spec");
+                spec.insert("finalizers".to_owned(), json!(["kubernetes"]));
+                set_status(object, json!({"phase": "Active"}));
+            }
+            ("", "services") => set_status(object, json!({"loadBalancer": {}})),
+            ("apps", "deployments") | ("batch", "jobs") => set_status(object, json!({})),
+            ("apps", "replicasets") => set_status(object, json!({"replicas": 0})),
+            ("apps", "statefulsets") => set_status(object, json!({"replicas": 0, "availableReplicas": 0})),
+            ("apps", "daemonsets") => {
+                let none = json!({
+                    "currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0,
+                });
+                set_status(object, none);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn validate(&self, request: &AdmissionRequest<'_>, object: &Value) -> Result<(), Status> {
+        rules::check(request, object)
+    }
+}
+
+/// What a client sends as status of a new object is dropped.
+fn set_status(object: &mut Value, status: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert("status".to_owned(), status);
+    }
+}
