@@ -1,8 +1,8 @@
 //! What can only be seen on the runbook as a whole: ids and references.
 //!
-//! What templates and conditions refer to is checked by [`crate::template`].
+//! What templates and conditions refer to is checked in [`super::names`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codes::Code;
 use crate::diag::{Diagnostic, nearest};
@@ -10,8 +10,9 @@ use crate::model::verb::Verb;
 use crate::model::{Runbook, Step, StepId};
 use crate::source::{Span, Spanned};
 
-pub(super) fn check(runbook: &Runbook, problems: &mut Vec<Diagnostic>) {
-    let ids = ids(runbook, problems);
+/// `lost` are steps that are there but could not be read: whoever names them made no mistake.
+pub(super) fn check(runbook: &Runbook, lost: &BTreeSet<StepId>, problems: &mut Vec<Diagnostic>) {
+    let ids = Ids { known: ids(runbook, problems), lost };
     for step in all_steps(runbook) {
         for needed in step.needs.iter().flatten() {
             known(&ids, needed, problems);
@@ -43,7 +44,7 @@ pub(super) fn check(runbook: &Runbook, problems: &mut Vec<Diagnostic>) {
 }
 
 /// The steps of all three lists.
-fn all_steps(runbook: &Runbook) -> impl Iterator<Item = &Step> {
+pub(super) fn all_steps(runbook: &Runbook) -> impl Iterator<Item = &Step> + Clone {
     runbook.steps.iter().chain(runbook.cleanup.iter().flat_map(|cleanup| &cleanup.steps)).chain(&runbook.on_failure)
 }
 
@@ -76,15 +77,17 @@ fn ids<'r>(runbook: &'r Runbook, problems: &mut Vec<Diagnostic>) -> BTreeMap<&'r
     ids
 }
 
+/// The steps by their ids.
+struct Ids<'r> {
+    known: BTreeMap<&'r StepId, &'r Step>,
+    lost: &'r BTreeSet<StepId>,
+}
+
 /// The step of an id; if there is none, that is reported.
-fn known<'r>(
-    ids: &BTreeMap<&'r StepId, &'r Step>,
-    id: &Spanned<StepId>,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<&'r Step> {
-    let found = ids.get(&id.value).copied();
-    if found.is_none() {
-        problems.push(unknown_step(&id.value, id.span, ids.keys().map(|id| id.as_str())));
+fn known<'r>(ids: &Ids<'r>, id: &Spanned<StepId>, problems: &mut Vec<Diagnostic>) -> Option<&'r Step> {
+    let found = ids.known.get(&id.value).copied();
+    if found.is_none() && !ids.lost.contains(&id.value) {
+        problems.push(unknown_step(&id.value, id.span, ids.known.keys().map(|id| id.as_str())));
     }
     found
 }

@@ -6,7 +6,7 @@ use super::object::Object;
 use super::{API_VERSION, Decoder};
 use crate::codes::Code;
 use crate::diag::{Diagnostic, nearest};
-use crate::model::{Can, Cleanup, Param, ParamType, Requirement, Runbook, ScalarType};
+use crate::model::{Can, Cleanup, Param, ParamType, Requirement, Runbook, ScalarType, StepId};
 use crate::source::{Node, NodeKind, Spanned};
 
 impl Decoder<'_> {
@@ -32,8 +32,11 @@ impl Decoder<'_> {
         let on_failure = object.take("on-failure").and_then(|node| self.list(node, Self::step)).unwrap_or_default();
         let notes = object.take("notes").and_then(|node| self.list(node, Self::string)).unwrap_or_default();
         let timeout = object.take("timeout").and_then(|node| self.duration(node));
+        let object_span = object.span;
         object.finish(self);
-        let (name, title) = metadata?;
+        // Without a name the runbook cannot be used, but all the rest of it can be looked at.
+        let nameless = || (Spanned::new(StepId(String::new()), object_span), None);
+        let (name, title) = metadata.unwrap_or_else(nameless);
         let name = name.map(|id| id.0);
         Some(Runbook { name, title, summary, namespace, params, requires, steps, cleanup, on_failure, notes, timeout })
     }
@@ -67,6 +70,8 @@ impl Decoder<'_> {
                 );
             } else if let Some(param) = self.param(node) {
                 params.insert(name.to_owned(), param);
+            } else {
+                self.lost_names.insert(name.to_owned());
             }
         }
         params
@@ -79,8 +84,7 @@ impl Decoder<'_> {
         let values = object.take("values").and_then(|node| self.list(node, Self::string));
         let of = object.take("of").and_then(|node| self.word(node, &ScalarType::TABLE));
         let description = object.take("description").and_then(|node| self.string(node));
-        let default =
-            object.take("default").map(|node| (self.one_or_list(node, |d, item| d.text_or_empty(item)), node.span));
+        let default = object.take("default").map(|node| (self.one_or_list(node, Self::text_or_empty), node.span));
         let env = object.take("env").and_then(|node| self.string(node));
         let optional = object.take("optional").and_then(|node| self.boolean(node)).unwrap_or(false);
         let pattern = object.take("pattern").and_then(|node| self.spanned(node));

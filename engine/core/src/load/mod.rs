@@ -6,14 +6,23 @@
 mod checks;
 mod expect;
 mod head;
+mod like;
+mod names;
 mod object;
+mod order;
+mod prose;
 mod step;
+mod texts;
 mod values;
 mod verbs;
 
+use std::collections::BTreeSet;
+
+pub use order::Order;
+
 use crate::codes::Code;
 use crate::diag::{Diagnostic, Severity};
-use crate::model::Runbook;
+use crate::model::{Runbook, StepId};
 use crate::source::{LIMITS, Source, TreeError, TreeErrorKind, tree};
 
 /// The format's `apiVersion`.
@@ -33,6 +42,8 @@ pub trait Files {
 pub struct Loaded {
     /// The runbook; `None` when something is wrong that makes it unusable.
     pub runbook: Option<Runbook>,
+    /// The order of its steps; `None` exactly when the runbook is.
+    pub order: Option<Order>,
     /// All that is wrong, in file order.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -40,21 +51,23 @@ pub struct Loaded {
 /// Reads a runbook.
 #[must_use]
 pub fn load(source: &Source, files: &dyn Files) -> Loaded {
-    let mut decoder = Decoder { source, files, problems: Vec::new() };
+    let mut decoder =
+        Decoder { source, files, problems: Vec::new(), lost_steps: BTreeSet::new(), lost_names: BTreeSet::new() };
     let runbook = match tree(&source.text, LIMITS) {
-        Ok(root) => decoder.runbook(&root),
+        Ok(mut root) => {
+            prose::join(&mut root, &source.text);
+            decoder.runbook(&root)
+        }
         Err(error) => {
             decoder.problems.push(explain(&error, source));
             None
         }
     };
-    if let Some(runbook) = &runbook {
-        checks::check(runbook, &mut decoder.problems);
-    }
+    let order = runbook.as_ref().and_then(|runbook| decoder.whole(runbook));
     let mut diagnostics = decoder.problems;
     diagnostics.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
-    let usable = !diagnostics.iter().any(|problem| problem.severity == Severity::Error);
-    Loaded { runbook: runbook.filter(|_| usable), diagnostics }
+    let usable = order.is_some() && !diagnostics.iter().any(|problem| problem.severity == Severity::Error);
+    Loaded { runbook: runbook.filter(|_| usable), order: order.filter(|_| usable), diagnostics }
 }
 
 /// Turns the tree's values into the model, and collects what is wrong with them.
@@ -62,6 +75,20 @@ struct Decoder<'a> {
     source: &'a Source,
     files: &'a dyn Files,
     problems: Vec<Diagnostic>,
+    /// Steps that are there but could not be read.
+    lost_steps: BTreeSet<StepId>,
+    /// Parameters and captures that are there but could not be read.
+    lost_names: BTreeSet<String>,
+}
+
+impl Decoder<'_> {
+    /// What can only be seen on the runbook as a whole.
+    fn whole(&mut self, runbook: &Runbook) -> Option<Order> {
+        checks::check(runbook, &self.lost_steps, &mut self.problems);
+        let like = like::Like::new(checks::all_steps(runbook), &mut self.problems);
+        let uses = names::check(runbook, self.source, &like, &self.lost_names, &mut self.problems);
+        order::check(runbook, &uses, &mut self.problems)
+    }
 }
 
 fn explain(error: &TreeError, source: &Source) -> Diagnostic {
@@ -91,3 +118,6 @@ fn explain(error: &TreeError, source: &Source) -> Diagnostic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,15 +47,20 @@ impl Decoder<'_> {
             object.rest();
         }
         object.finish(self);
+        let Some((id, verb)) = id.clone().zip(verb) else {
+            self.lost_steps.extend(id.map(|id| id.value));
+            self.lost_names.extend(capture.into_keys());
+            return None;
+        };
         let step = Step {
-            id: id?,
+            id,
             title,
             doc,
             needs,
             when,
             impact,
             namespace,
-            verb: verb?,
+            verb,
             wait,
             expect_output,
             expect_object,
@@ -222,8 +227,13 @@ impl Decoder<'_> {
             } else {
                 self.capture(node)
             };
-            if let Some(capture) = capture {
-                captures.insert(name.to_owned(), capture);
+            match capture {
+                Some(capture) => {
+                    captures.insert(name.to_owned(), capture);
+                }
+                None => {
+                    self.lost_names.insert(name.to_owned());
+                }
             }
         }
         captures
