@@ -192,4 +192,3 @@ fn from_discovered(resource: APIResourceDiscovery, group: &str, version: &str) -
         verbs: resource.verbs,
     })
 }
-

@@ -326,4 +326,3 @@ fn status_text(status: &Status) -> String {
 fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }
-

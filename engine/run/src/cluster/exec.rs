@@ -136,11 +136,7 @@ impl Cluster {
 
     /// Starts a program and hands over its streams. The request's deadline is not looked at here.
     pub(super) async fn open_exec(&self, request: &ExecRequest) -> Result<ExecStream, Inconclusive> {
-        let path = format!(
-            "/api/v1/namespaces/{}/pods/{}/exec",
-            segment(&request.namespace)?,
-            segment(&request.pod)?
-        );
+        let path = format!("/api/v1/namespaces/{}/pods/{}/exec", segment(&request.namespace)?, segment(&request.pod)?);
         // Starting a WebSocket is a GET, and the permission it takes is to create `pods/exec`.
         let mut call = Call::new(Method::GET, "create", path).about("pods/exec", Some(&request.namespace));
         for argument in &request.argv {
@@ -171,7 +167,7 @@ pub(super) fn end_of(status: Status, server: &str, asked: &Asked) -> Result<i32,
         });
     }
     let not_simulated = status.message.starts_with("not simulated:");
-    match status.message.split_once("exec failed: ") {
+    match status.message.rsplit_once("exec failed: ") {
         Some((_, cause)) if !not_simulated => {
             let cause = cause.strip_prefix("unable to start container process: ").unwrap_or(cause);
             Err(Inconclusive::NotStarted(cause.trim_end_matches(": unknown").to_owned()))

@@ -128,4 +128,3 @@ fn known(kubeconfig: &Kubeconfig) -> String {
     let names: Vec<&str> = kubeconfig.contexts.iter().map(|entry| entry.name.as_str()).collect();
     if names.is_empty() { "it has no contexts at all".to_owned() } else { format!("it has {}", names.join(", ")) }
 }
-

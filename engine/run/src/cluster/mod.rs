@@ -13,11 +13,15 @@ mod exec;
 mod exec_stream;
 mod identity;
 mod kubeconfig;
+mod lines;
 mod objects;
 mod pick;
 mod pods;
 mod proxy;
 mod request;
+mod rollout;
+mod wait;
+mod watch;
 
 pub use access::Access;
 pub use client::Cluster;
@@ -34,3 +38,4 @@ pub use objects::{
 pub use pick::{PodsOf, WorkloadKind};
 pub use pods::{ChoiceError, PodState, Revision, Revisions, choose_container, choose_pod, revisions};
 pub use proxy::{ProxyEnv, proxy_for};
+pub use wait::{Verdict, WaitFor, Waited};
