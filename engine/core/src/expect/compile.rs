@@ -4,11 +4,12 @@
 
 use regex::{Regex, RegexBuilder};
 
+use super::lines_diff::words;
 use super::log::LogCheck;
 use super::mismatch::Matcher;
 use super::output::{Bound, Needle, OutputCheck, parse_number};
 use super::pattern::{FillError, Pattern};
-use super::sequence::Lines;
+use super::sequence::{Lines, Sought};
 use super::spec::{CompileError, ExitSpec, LogSpec, ObjectSpec, OutputSpec, Problem};
 use super::text::{Words, unix_lines};
 use super::value::ObjectCheck;
@@ -166,7 +167,7 @@ impl LogSpec {
         }
         let contains = needles(Matcher::Contains, &self.contains, render)?;
         let lines = self.lines.as_deref().map(|text| filled_lines(text, render)).transpose()?;
-        let lines = lines.map(super::sequence::Sought::from);
+        let lines = lines.map(Sought::from);
         if lines.as_ref().is_some_and(|sought| sought.lines().is_empty()) {
             return Err(Problem::AlwaysHolds { key: Matcher::Lines }.into());
         }
@@ -174,6 +175,7 @@ impl LogSpec {
         let asks = !contains.is_empty() || self.regex.is_some() || lines.is_some() || self.count.is_some();
         Ok(LogCheck {
             resembles: Words::from_parts(contains.iter().flat_map(|needle| needle.text.split([' ', '\t']))),
+            line_words: lines.iter().flat_map(Sought::lines).map(words).collect(),
             contains,
             not_contains: needles(Matcher::NotContains, &self.not_contains, render)?,
             regex: self.regex.as_deref().map(|text| filled_regex("regex", text, render)).transpose()?,

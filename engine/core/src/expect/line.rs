@@ -17,6 +17,8 @@ pub type Captures = BTreeMap<String, String>;
 
 /// The most steps of the search for values that must agree.
 const MAX_STEPS: usize = 50_000;
+/// How many bytes of a line may be looked at for the price of one step.
+const STEP_BYTES: usize = 32;
 
 /// The most parts of a line that is searched: the search goes as deep as the line has parts.
 const MAX_SEARCHED_ATOMS: usize = 1_000;
@@ -279,9 +281,10 @@ impl Search<'_> {
                     return fits;
                 }
                 let Some(most) = takes_at_start(*token, rest) else { return false };
+                self.steps += most / STEP_BYTES;
                 let ends: Vec<usize> = rest[..most].char_indices().map(|(i, _)| i).skip(1).chain([most]).collect();
                 ends.into_iter().rev().any(|length| {
-                    self.steps += 1;
+                    self.steps += 1 + length / STEP_BYTES;
                     if self.steps > MAX_STEPS || !takes_whole(*token, &rest[..length]) {
                         return false;
                     }

@@ -12,7 +12,6 @@ use super::align;
 use super::diff;
 use super::excerpt::{Excerpt, shorten};
 use super::line::Captures;
-use super::lines_diff::words;
 use super::mismatch::{
     Difference, LogLine, Matcher, Mismatch, MissingText, NearLine, NearestLine, Note, Subject, UnwantedText,
 };
@@ -35,6 +34,8 @@ pub struct LogCheck {
     pub(super) max: Option<u64>,
     /// Likeness to `contains`.
     pub(super) resembles: Words,
+    /// Likeness to each line of `lines`.
+    pub(super) line_words: Vec<Words>,
 }
 
 /// What the lines so far say about a check.
@@ -147,10 +148,12 @@ impl LogScan<'_> {
         self.look_for_text(line, &place);
         self.look_for_unwanted(line, &place);
         self.look_for_lines(log, line, &place);
-        if self.last.len() == MAX_LAST {
-            self.last.pop_front();
+        if self.check.regex.is_some() && self.hits == 0 {
+            if self.last.len() == MAX_LAST {
+                self.last.pop_front();
+            }
+            self.last.push_back(place());
         }
-        self.last.push_back(place());
     }
 
     fn look_for_text(&mut self, line: &str, place: &impl Fn() -> LogLine) {
@@ -190,7 +193,7 @@ impl LogScan<'_> {
             self.occurrences += 1;
             self.first.get_or_insert(occurrence);
         } else if self.first.is_none() && scan.progress() == of {
-            let likeness = sought.lines().get(of).map_or(0, |pattern| words(pattern).likeness(line));
+            let likeness = self.check.line_words.get(of).map_or(0, |words| words.likeness(line));
             let best = self.near_lines.as_ref().map(|near| (near.of, near.likeness));
             if likeness >= NEAR && best.is_none_or(|best| (of, likeness) > best) {
                 self.near_lines = Some(Near { of, likeness, line: LogLine { text: line.to_owned(), ..place() } });

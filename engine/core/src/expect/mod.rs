@@ -29,3 +29,14 @@ pub use sequence::Lines;
 pub use spec::{CompileError, CountSpec, ExitSpec, LogSpec, ObjectSpec, OutputSpec, Problem, Stream};
 pub use token::Token;
 pub use value::ObjectCheck;
+
+#[cfg(test)]
+mod log_tests;
+#[cfg(test)]
+mod output_tests;
+#[cfg(test)]
+mod pattern_tests;
+#[cfg(test)]
+mod properties_tests;
+#[cfg(test)]
+mod value_tests;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::line::{Atom, LineError, LinePattern};
+use super::line::{Atom, LineError};
 use super::sequence::{Item, Lines};
 use super::token::{self, Token};
 
@@ -142,7 +142,7 @@ impl Pattern {
                         if text.contains("{{") { render(text).map_err(FillError::Render)? } else { text.clone() };
                     for (i, part) in filled.replace("\r\n", "\n").split('\n').enumerate() {
                         if i > 0 {
-                            items.push(Item::Line(LinePattern::compile(line.take().unwrap_or_default())?));
+                            items.push(Item::line(line.take().unwrap_or_default())?);
                         }
                         if !part.is_empty() {
                             Atom::push_text(line.get_or_insert_default(), part);
@@ -155,14 +155,14 @@ impl Pattern {
                 Element::Any => line.get_or_insert_default().push(Atom::Any),
                 Element::AnyLines => {
                     if let Some(atoms) = line.take() {
-                        items.push(Item::Line(LinePattern::compile(atoms)?));
+                        items.push(Item::line(atoms)?);
                     }
                     items.push(Item::AnyLines);
                 }
             }
         }
         if let Some(atoms) = line {
-            items.push(Item::Line(LinePattern::compile(atoms)?));
+            items.push(Item::line(atoms)?);
         }
         Ok(Lines::new(items))
     }
@@ -299,7 +299,7 @@ impl Reader<'_> {
     /// Takes a token or `[..]`, or else the bracket alone.
     fn bracket(&mut self) -> Result<(), PatternError> {
         let rest = self.rest();
-        let inside = rest[1..].find([']', '[', '\n', '{']).filter(|end| rest[1..].as_bytes()[*end] == b']');
+        let inside = rest[1..].find([']', '[', '\n', '{']).filter(|end| rest.as_bytes()[1 + *end] == b']');
         if let Some(inside) = inside.map(|end| rest[1..=end].to_owned()) {
             let range = self.at..self.at + inside.len() + 2;
             if let Some(element) = wildcard_named(&inside) {

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::line::{Captures, LinePattern};
+use super::line::{Atom, Captures, LineError, LinePattern};
 use super::mismatch::LogLine;
 
 /// The most threads at a time.
@@ -17,9 +17,15 @@ const MAX_THREADS: usize = 256;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Item {
     /// Exactly one line.
-    Line(LinePattern),
+    Line(Box<LinePattern>),
     /// `...`: any number of lines.
     AnyLines,
+}
+
+impl Item {
+    pub(super) fn line(atoms: Vec<Atom>) -> Result<Self, LineError> {
+        LinePattern::compile(atoms).map(|line| Self::Line(Box::new(line)))
+    }
 }
 
 /// A pattern of lines, filled in and ready to be matched.
@@ -167,7 +173,7 @@ impl Sought {
 impl From<Lines> for Sought {
     fn from(lines: Lines) -> Self {
         let sought = lines.items.into_iter().filter_map(|item| match item {
-            Item::Line(line) if !line.is_empty() => Some(line),
+            Item::Line(line) if !line.is_empty() => Some(*line),
             Item::Line(_) | Item::AnyLines => None,
         });
         Self { lines: sought.collect(), shared: lines.shared }

@@ -75,4 +75,4 @@ impl Words {
 const MAX_WORDS: usize = 40;
 
 /// A line is called near when at least this much of it is there, in percent.
-pub(super) const NEAR: usize = 40;
+pub(super) const NEAR: usize = 25;
