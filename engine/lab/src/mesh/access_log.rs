@@ -3,6 +3,7 @@
 //! Invariant: a line is written when its connection or request has ended, and becomes visible at the next full second
 //! after the sidecar's start, as the one-second flush timer of the real sidecar has it.
 
+use crate::net::LineSink;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt;
@@ -10,9 +11,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
-
-/// Where lines go: called once for each line, with its newline.
-pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How often buffered lines are written out (`--file-flush-interval-msec`).
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);

@@ -3,7 +3,9 @@
 //! Invariant: which way a connection goes is decided by one pure function; the sidecar only carries its verdict out.
 
 mod access_log;
+pub mod agent;
 mod config;
+mod follow;
 mod http;
 mod limits;
 mod registry;
@@ -15,7 +17,6 @@ mod upstream;
 mod verdict;
 mod view;
 
-pub use access_log::LineSink;
 pub use config::{MeshConfig, OutboundPolicy};
 pub use registry::{Propagation, Registry};
 pub use service::Discovery;

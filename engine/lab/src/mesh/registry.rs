@@ -2,12 +2,11 @@
 //!
 //! Invariant: a sidecar works with a snapshot that is whole; it never sees half of a change, and sees changes in order.
 
-use super::access_log::LineSink;
 use super::sidecar::{Inner, Sidecar};
 use super::view::{MeshObjects, MeshView};
+use crate::net::{ControlPlane, Interceptor, LineSink, NetNs};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-use serde::Deserialize;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
@@ -16,18 +15,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// How long a change takes from the store to a sidecar: each change and each sidecar draws a delay between these bounds.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Propagation {
-    /// The shortest delay, in milliseconds. Default: 300.
-    pub min_ms: u64,
-    /// The longest delay, in milliseconds. Default: 1200.
-    pub max_ms: u64,
+    /// The shortest delay. Default: 300 ms.
+    pub min: Duration,
+    /// The longest delay. Default: 1.2 s.
+    pub max: Duration,
 }
 
 impl Default for Propagation {
     fn default() -> Self {
-        Self { min_ms: 300, max_ms: 1200 }
+        Self { min: Duration::from_millis(300), max: Duration::from_millis(1200) }
     }
 }
 
@@ -81,6 +79,12 @@ impl Registry {
     }
 }
 
+impl ControlPlane for Registry {
+    fn sidecar(&self, netns: &NetNs, log: LineSink) -> Arc<dyn Interceptor> {
+        Arc::new(Self::sidecar(self, &netns.pod().namespace, netns.ip(), log))
+    }
+}
+
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").field("propagation", &self.propagation).finish_non_exhaustive()
@@ -106,8 +110,8 @@ impl Follow {
     }
 
     fn delay(&mut self) -> Duration {
-        let Propagation { min_ms, max_ms } = self.propagation;
-        let spread = max_ms.saturating_sub(min_ms).saturating_add(1);
-        Duration::from_millis(min_ms.saturating_add(self.rng.next_u64() % spread))
+        let Propagation { min, max } = self.propagation;
+        let spread = u64::try_from(max.saturating_sub(min).as_millis()).unwrap_or(u64::MAX - 1);
+        min.saturating_add(Duration::from_millis(self.rng.next_u64() % (spread + 1)))
     }
 }

@@ -48,3 +48,20 @@ where
         to.write_all(&chunk[..n]).await?;
     }
 }
+
+/// Relays until either side ends its stream or fails, then closes both, as a proxy's tunnel does; bytes that went to `client`.
+pub(crate) async fn relay_until_either_ends(client: Socket, server: Socket) -> u64 {
+    let (mut there, mut back) = (0, 0);
+    let (mut client_read, mut client_write) = split(client);
+    let (mut server_read, mut server_write) = split(server);
+    let result = tokio::select! {
+        biased;
+        result = pump(&mut server_read, &mut client_write, &mut back) => result,
+        result = pump(&mut client_read, &mut server_write, &mut there) => result,
+    };
+    if let Some(reason) = result.as_ref().err().and_then(not_simulated) {
+        client_read.unsplit(client_write).refuse_to_simulate(reason);
+        server_read.unsplit(server_write).refuse_to_simulate(reason);
+    }
+    back
+}

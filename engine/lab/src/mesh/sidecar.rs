@@ -3,14 +3,14 @@
 //! Invariant: it decides nothing about where a connection goes; that is [`super::verdict()`]'s. The application's connection is
 //! accepted before anything is known about the upstream, so a blocked or dead path shows as a closed connection.
 
-use super::access_log::{AccessLog, LineSink, Record};
+use super::access_log::{AccessLog, Record};
 use super::http;
 use super::relay::relay;
 use super::sniff::sniff;
 use super::upstream::{ConnectFailure, Upstreams, connect};
 use super::verdict::{Connection, FirstBytes, Outcome, verdict};
 use super::view::{Cluster, MeshView};
-use crate::net::{Interceptor, NetNs, Socket};
+use crate::net::{Interceptor, LineSink, NetNs, Socket};
 use jiff::Timestamp;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};

@@ -5,7 +5,7 @@
 use super::dns::{Answer, DNS_ADDRESS, Zone};
 use super::error::{ResolveError, not_simulated_error};
 use super::host::{HostSpec, PortSpec};
-use super::namespace::{NetNs, Pod};
+use super::namespace::{ControlPlane, NetNs, Pod};
 use super::services::ServiceTable;
 use super::site::Site;
 use super::socket::Socket;
@@ -57,6 +57,7 @@ struct Tables {
     hosts: BTreeMap<IpAddr, Vec<Arc<Host>>>,
     host_names: BTreeMap<String, IpAddr>,
     services: Arc<ServiceTable>,
+    control_plane: Option<Arc<dyn ControlPlane>>,
     /// How often each Service port was dialled: endpoints take turns.
     turns: BTreeMap<SocketAddr, usize>,
 }
@@ -140,6 +141,15 @@ impl Net {
     /// Replaces what the network knows about Services, as kube-proxy and the cluster's DNS do after a change.
     pub fn set_services(&self, services: ServiceTable) {
         self.tables().services = Arc::new(services);
+    }
+
+    /// Says who makes sidecars.
+    pub fn set_control_plane(&self, control_plane: Arc<dyn ControlPlane>) {
+        self.tables().control_plane = Some(control_plane);
+    }
+
+    pub(super) fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
+        self.tables().control_plane.clone()
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

@@ -5,6 +5,7 @@
 mod dns;
 mod error;
 mod fabric;
+mod follow;
 mod host;
 pub(crate) mod http1;
 mod link;
@@ -18,7 +19,7 @@ pub use dns::{Answer, CLUSTER_DOMAIN, DNS_ADDRESS};
 pub use error::{NotSimulated, ResolveError, not_simulated, not_simulated_error};
 pub use fabric::{Net, PodNet};
 pub use host::{Certificate, Echo, HostSpec, PageSpec, PortSpec, SiteSpec};
-pub use namespace::{Interceptor, NetNs};
+pub use namespace::{ControlPlane, Interceptor, LineSink, NetNs};
 pub use services::{ServiceRecord, ServiceTable};
 pub(crate) use site::http_date;
 pub use socket::{Listener, Socket};

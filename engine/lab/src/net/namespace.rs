@@ -36,6 +36,15 @@ pub trait Interceptor: Send + Sync {
     fn intercept(&self, netns: &NetNs, app: Socket, destination: SocketAddr);
 }
 
+/// Where lines of a log go: called once for each line, with its newline.
+pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Makes the sidecars of a mesh.
+pub trait ControlPlane: Send + Sync {
+    /// A sidecar for this pod, ready to take over its connections. Its access log goes to `log`.
+    fn sidecar(&self, netns: &NetNs, log: LineSink) -> Arc<dyn Interceptor>;
+}
+
 struct Port {
     id: u64,
     queue: mpsc::Sender<Socket>,
@@ -188,6 +197,12 @@ impl NetNs {
     /// Sets or removes what takes over the application's outgoing connections.
     pub fn set_sidecar(&self, interceptor: Option<Arc<dyn Interceptor>>) {
         *self.pod.interceptor.lock().unwrap_or_else(PoisonError::into_inner) = interceptor;
+    }
+
+    /// The control plane of the mesh, if the lab has one.
+    #[must_use]
+    pub fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
+        self.net.control_plane()
     }
 
     /// The certificate authorities that programs in pods trust: the lab's own, alone. Made on the first call.

@@ -25,6 +25,8 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
         "true" => main!(basic::succeed),
         "false" => main!(basic::fail),
         "sleep" => main!(basic::sleep),
+        "pilot-agent" => main!(crate::mesh::agent::main),
+        "squid" => main!(crate::squid::main),
         _ => return None,
     };
     Some(main)

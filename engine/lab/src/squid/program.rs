@@ -1,0 +1,122 @@
+//! Squid as a program of a container.
+//!
+//! Invariant: all its connections end with the process.
+
+use super::conf::{Conf, ConfError, DEFAULT_PATH};
+use super::reply::Version;
+use super::serve::Proxy;
+use crate::net::Listener;
+use crate::process::{Exit, Process, SIGINT, SIGTERM};
+use futures::stream::{SelectAll, StreamExt};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Runs Squid in the foreground until a signal ends it.
+pub async fn main(process: Process) -> Exit {
+    let path = match conf_path(process.args()) {
+        Ok(path) => path,
+        Err(exit) => return exit,
+    };
+    let version = match process.image.squid_version() {
+        Some("3.5.27") => Version::V3,
+        Some("5.7") => Version::V5,
+        other => return Exit::not_simulated(format!("squid {}", other.unwrap_or("in this image"))),
+    };
+    let conf = match process.fs.read(&process.path(&path)) {
+        Ok(text) => Conf::parse(&String::from_utf8_lossy(&text), &path),
+        Err(error) => return fatal(&process, &format!("Unable to open configuration file: {path}: {error}")).await,
+    };
+    let conf = match conf {
+        Ok(conf) => conf,
+        Err(error @ ConfError::NotSimulated { .. }) => return Exit::not_simulated(error.to_string()),
+        Err(error) => return fatal(&process, &error.to_string()).await,
+    };
+    if let Some(log) = &conf.access_log
+        && let Err(error) = process.fs.append(log, b"")
+    {
+        return fatal(&process, &format!("Cannot open '{log}' for writing: {error}")).await;
+    }
+    let mut listeners = Vec::new();
+    for port in &conf.ports {
+        match process.net.listen(*port) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => return fatal(&process, &format!("Cannot bind HTTP port {port}: {error}")).await,
+        }
+    }
+    let proxy = Proxy { conf, version, net: process.net.clone(), fs: process.fs.clone(), clock: process.clock.clone() };
+    run(&process, Arc::new(proxy), listeners).await
+}
+
+async fn run(process: &Process, proxy: Arc<Proxy>, listeners: Vec<Listener>) -> Exit {
+    let mut arrivals: SelectAll<_> = listeners.into_iter().map(|listener| Box::pin(arrivals(listener))).collect();
+    let mut connections = JoinSet::new();
+    let mut stop = Box::pin(stopped(process));
+    loop {
+        tokio::select! {
+            biased;
+            exit = &mut stop => return exit,
+            Some(_) = connections.join_next() => {}
+            arrived = arrivals.next() => match arrived {
+                Some(socket) => {
+                    connections.spawn(Arc::clone(&proxy).serve(socket));
+                }
+                None => return Exit::SUCCESS,
+            },
+        }
+    }
+}
+
+/// The connections to one port, until the pod goes.
+fn arrivals(listener: Listener) -> impl futures::Stream<Item = crate::net::Socket> {
+    futures::stream::unfold(listener, |mut listener| async move {
+        let socket = listener.accept().await.ok()?;
+        Some((socket, listener))
+    })
+}
+
+/// Waits for a signal that ends Squid.
+async fn stopped(process: &Process) -> Exit {
+    let Some(mut signals) = process.handle_signals() else { return std::future::pending().await };
+    loop {
+        if signals.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        let signal = *signals.borrow_and_update();
+        match signal {
+            Some(SIGTERM | SIGINT) => return Exit::SUCCESS,
+            Some(signal) => return Exit::Signal(signal),
+            None => {}
+        }
+    }
+}
+
+/// The configuration file that the options name. All other options are about daemons and debug output.
+fn conf_path(args: &[String]) -> Result<String, Exit> {
+    let mut path = DEFAULT_PATH.to_owned();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let Some(letters) = arg.strip_prefix('-') else { return Err(Exit::not_simulated(format!("squid {arg}"))) };
+        for (at, letter) in letters.char_indices() {
+            let rest = &letters[at + letter.len_utf8()..];
+            match letter {
+                'N' | 'C' | 'Y' | 'D' | 'F' | 'R' | 's' => continue,
+                'd' | 'f' => {
+                    let value = if rest.is_empty() { args.next().map(String::as_str) } else { Some(rest) };
+                    match (letter, value) {
+                        ('f', Some(value)) => value.clone_into(&mut path),
+                        ('d', Some(_)) => {}
+                        _ => return Err(Exit::FAILURE),
+                    }
+                    break;
+                }
+                _ => return Err(Exit::not_simulated(format!("squid -{letter}"))),
+            }
+        }
+    }
+    Ok(path)
+}
+
+async fn fatal(process: &Process, text: &str) -> Exit {
+    process.warn(format!("FATAL: {text}\n")).await;
+    Exit::FAILURE
+}

@@ -1,0 +1,113 @@
+//! Answers that the proxy makes itself, and what the two versions call the same event.
+//!
+//! Invariant: status, `X-Squid-Error` and the result code come from one table, so that client and log agree.
+
+use crate::net::http1::{Headers, Response, reason};
+
+/// Which Squid it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    V3,
+    V5,
+}
+
+impl Version {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::V3 => "squid/3.5.27",
+            Self::V5 => "squid/5.7",
+        }
+    }
+
+    /// The result code of a transaction that ended before anything was asked of the cache.
+    pub(super) const fn none(self) -> &'static str {
+        match self {
+            Self::V3 => "TAG_NONE",
+            Self::V5 => "NONE_NONE",
+        }
+    }
+}
+
+/// Why the proxy does not give what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The access lists say no.
+    Denied,
+    /// The host has no address.
+    UnknownHost,
+    /// No connection to the server; the number is Linux's error number.
+    Unreachable(u8),
+    /// The server closed without an answer, or broke off.
+    NoAnswer,
+    /// What was sent is no request for a proxy.
+    Invalid,
+}
+
+impl Refusal {
+    /// The status, and the value of `X-Squid-Error`. `tunnel` says whether the request was `CONNECT`.
+    pub(super) fn status(self, version: Version, tunnel: bool) -> (u16, String) {
+        match (self, version) {
+            (Self::Denied, _) => (403, "ERR_ACCESS_DENIED 0".to_owned()),
+            (Self::UnknownHost, Version::V3) => (503, "ERR_DNS_FAIL 0".to_owned()),
+            (Self::UnknownHost, Version::V5) if tunnel => (500, "ERR_CANNOT_FORWARD 0".to_owned()),
+            (Self::UnknownHost, Version::V5) => (502, "ERR_DNS_FAIL 0".to_owned()),
+            (Self::Unreachable(errno), _) => (503, format!("ERR_CONNECT_FAIL {errno}")),
+            (Self::NoAnswer, _) => (502, "ERR_ZERO_SIZE_OBJECT 0".to_owned()),
+            (Self::Invalid, _) => (400, "ERR_INVALID_URL 0".to_owned()),
+        }
+    }
+}
+
+/// What answers have in common.
+pub(super) struct Replies<'a> {
+    pub(super) version: Version,
+    pub(super) hostname: &'a str,
+    pub(super) port: u16,
+    pub(super) date: String,
+}
+
+impl Replies<'_> {
+    /// An error page as a whole message. A failed tunnel has fewer headers, and always ends the connection.
+    pub(super) fn refuse(&self, refusal: Refusal, url: &str, tunnel: bool) -> (u16, Vec<u8>) {
+        let (status, error) = refusal.status(self.version, tunnel);
+        let body = page(status, &error, url, self.version, self.hostname);
+        let mut headers = Headers::default();
+        headers.push("Server", self.version.name());
+        headers.push("Mime-Version", "1.0");
+        headers.push("Date", self.date.clone());
+        headers.push("Content-Type", "text/html;charset=utf-8");
+        headers.push("Content-Length", body.len().to_string());
+        headers.push("X-Squid-Error", error);
+        headers.push("Vary", "Accept-Language");
+        headers.push("Content-Language", "en");
+        if !tunnel || refusal == Refusal::Denied {
+            let keep = !matches!(refusal, Refusal::Invalid);
+            self.stamp(&mut headers, "NONE", keep);
+        }
+        let head = Response { status, reason: reason(status).to_owned(), minor: 1, headers };
+        let mut message = head.encode();
+        message.extend_from_slice(body.as_bytes());
+        (status, message)
+    }
+
+    /// The headers that the proxy adds to every answer that went through its cache.
+    pub(super) fn stamp(&self, headers: &mut Headers, lookup: &str, keep: bool) {
+        headers.push("X-Cache", format!("MISS from {}", self.hostname));
+        headers.push("X-Cache-Lookup", format!("{lookup} from {}:{}", self.hostname, self.port));
+        headers.push("Via", format!("1.1 {} ({})", self.hostname, self.version.name()));
+        headers.push("Connection", if keep { "keep-alive" } else { "close" });
+    }
+}
+
+/// A page of our own: the text of Squid's pages is not what a procedure should depend on.
+fn page(status: u16, error: &str, url: &str, version: Version, hostname: &str) -> String {
+    let escaped = url.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let name = error.split(' ').next().unwrap_or(error);
+    format!(
+        "<!DOCTYPE html>\n<html><head>\n<title>ERROR: {status} {reason}</title>\n</head><body id=\"{name}\">\n\
+         <h1>{status} {reason}</h1>\n<p>The proxy could not give you <a href=\"{escaped}\">{escaped}</a> ({name}).</p>\n\
+         <p>{hostname} ({version})</p>\n</body></html>\n",
+        reason = reason(status),
+        version = version.name(),
+    )
+}

@@ -1,0 +1,1 @@
+//! The proxy's answers and log lines against recordings.
