@@ -49,7 +49,7 @@ pub struct Output {
 }
 
 impl Output {
-    fn push(&mut self, bytes: &[u8], max: usize) {
+    pub(super) fn push(&mut self, bytes: &[u8], max: usize) {
         let kept = bytes.len().min(max.saturating_sub(self.bytes.len()));
         self.bytes.extend_from_slice(&bytes[..kept]);
         self.dropped += (bytes.len() - kept) as u64;

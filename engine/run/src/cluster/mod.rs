@@ -11,9 +11,13 @@ mod dry_run;
 mod error;
 mod exec;
 mod exec_stream;
+mod files;
 mod identity;
 mod kubeconfig;
+mod lease;
 mod lines;
+mod log_window;
+mod logs;
 mod objects;
 mod pick;
 mod pods;
@@ -30,8 +34,12 @@ pub use discovery::Resolved;
 pub use dry_run::DryRun;
 pub use error::{ClusterError, FieldError, FieldOwner};
 pub use exec::{ExecOutcome, ExecRequest, Inconclusive, MAX_OUTPUT, Output};
+pub use files::{FileError, FileLine, FileMark, FileSource, FileStream};
 pub use identity::Identity;
 pub use kubeconfig::ContextChoice;
+pub use lease::{Lease, LeaseError, LeaseSpec};
+pub use log_window::{LogLine, LogMark};
+pub use logs::{LogSource, LogStream};
 pub use objects::{
     ApplyOptions, DeleteOptions, Deleted, FIELD_MANAGER, Listed, ObjectAddress, Patch, Propagation, Selector, Written,
 };

@@ -53,7 +53,7 @@ pub fn proxy_for(target: &Uri, env: &ProxyEnv) -> Option<Uri> {
 
 /// Reads a proxy's address. One without a scheme, such as `proxy.example:3128`, is an HTTP proxy.
 #[must_use]
-pub fn parse_proxy(text: &str) -> Option<Uri> {
+pub(super) fn parse_proxy(text: &str) -> Option<Uri> {
     if text.is_empty() {
         return None;
     }
