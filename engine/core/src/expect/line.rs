@@ -23,6 +23,9 @@ const STEP_BYTES: usize = 32;
 /// The most parts of a line that is searched: the search goes as deep as the line has parts.
 const MAX_SEARCHED_ATOMS: usize = 1_000;
 
+/// The most tokens on a line.
+const MAX_WILDCARDS: usize = 200;
+
 /// A part of a pattern line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Atom {
@@ -68,9 +71,15 @@ pub enum LineError {
     TooLarge {
         /// The beginning of the line.
         line: String,
-        /// What the compiler says.
+        /// What is too much.
         cause: String,
     },
+}
+
+impl LineError {
+    fn too_large(atoms: &[Atom], cause: String) -> Self {
+        Self::TooLarge { line: describe(atoms).chars().take(80).collect(), cause }
+    }
 }
 
 /// A line of a pattern, ready to be matched.
@@ -100,6 +109,13 @@ impl LinePattern {
         while matches!(atoms.last(), Some(Atom::Blanks)) || atoms.last() == Some(&Atom::Literal(String::new())) {
             atoms.pop();
         }
+        let wildcards = atoms.iter().filter(|atom| matches!(atom, Atom::Any | Atom::Token { .. })).count();
+        if wildcards > MAX_WILDCARDS {
+            return Err(LineError::too_large(
+                &atoms,
+                format!("it has {wildcards} tokens, at most {MAX_WILDCARDS} are read"),
+            ));
+        }
         let mut names = Vec::new();
         let mut source = String::from(r"\A");
         for atom in &atoms {
@@ -116,13 +132,9 @@ impl LinePattern {
             }
         }
         source.push_str(r"[ \t\r]*\z");
-        let has_wildcard = atoms.iter().any(|atom| matches!(atom, Atom::Any | Atom::Token { .. }));
-        let regex = if has_wildcard {
+        let regex = if wildcards > 0 {
             let compiled = regex::RegexBuilder::new(&source).size_limit(MAX_PROGRAM).build();
-            Some(compiled.map_err(|error| LineError::TooLarge {
-                line: describe(&atoms).chars().take(80).collect(),
-                cause: error.to_string(),
-            })?)
+            Some(compiled.map_err(|error| LineError::too_large(&atoms, error.to_string()))?)
         } else {
             None
         };

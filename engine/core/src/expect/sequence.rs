@@ -4,7 +4,7 @@
 //! what the names took on the way. Threads that cannot be told apart are merged, so that time is linear in the number
 //! of lines; only names that must agree across lines keep threads apart, and their number is bounded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::line::{Atom, Captures, LineError, LinePattern};
@@ -40,9 +40,54 @@ pub struct Lines {
 #[derive(Clone, Debug, Default)]
 struct Thread {
     at: usize,
-    captures: Captures,
+    /// What all names took.
+    captures: Arc<Captures>,
+    /// What the names took that stand on several lines: all that distinguishes two threads at one place.
+    shared: Arc<Captures>,
     /// The lines of a log that were taken on the way.
     taken: Vec<Arc<LogLine>>,
+}
+
+impl Thread {
+    /// The thread one place further, after a line at which names took these values.
+    fn after(&self, found: Captures, shared: &BTreeSet<String>) -> Self {
+        let mut next = Self { at: self.at + 1, ..self.clone() };
+        if !found.is_empty() {
+            let agreeing = found.iter().filter(|(name, _)| shared.contains(*name));
+            let agreeing: Captures = agreeing.map(|(name, value)| (name.clone(), value.clone())).collect();
+            if !agreeing.is_empty() {
+                Arc::make_mut(&mut next.shared).extend(agreeing);
+            }
+            Arc::make_mut(&mut next.captures).extend(found);
+        }
+        next
+    }
+}
+
+/// Threads in the order of preference, none of which could take another's place.
+#[derive(Clone, Debug, Default)]
+struct Threads {
+    list: Vec<Thread>,
+    seen: HashSet<(usize, Arc<Captures>)>,
+}
+
+impl Threads {
+    /// Adds a thread unless it cannot be told from one that is there; says if it was left out for want of room.
+    fn add(&mut self, thread: Thread, limit: usize) -> bool {
+        if self.list.len() >= limit {
+            return !self.seen.contains(&(thread.at, Arc::clone(&thread.shared)));
+        }
+        if self.seen.insert((thread.at, Arc::clone(&thread.shared))) {
+            self.list.push(thread);
+        }
+        false
+    }
+
+    fn start() -> Self {
+        let mut threads = Self::default();
+        threads.add(Thread::default(), 1);
+        threads
+    }
 }
 
 /// How a text fits a pattern.
@@ -83,61 +128,40 @@ impl Lines {
     /// Whether exactly these lines fit the whole pattern.
     pub(super) fn fit<'a>(&self, lines: impl IntoIterator<Item = &'a str>) -> Fit {
         let mut fit = Fit::default();
-        let mut threads = Vec::new();
+        let mut threads = Threads::default();
         self.add(Thread::default(), &mut threads, &mut fit.cut);
         for line in lines {
-            let mut next = Vec::new();
-            for thread in threads {
+            let mut next = Threads::default();
+            for thread in threads.list {
                 match self.items.get(thread.at) {
                     None => {}
                     Some(Item::AnyLines) => self.add(thread, &mut next, &mut fit.cut),
                     Some(Item::Line(pattern)) => {
                         if let Some(found) = pattern.matches(line, &thread.captures, &mut fit.cut) {
-                            let mut captures = thread.captures;
-                            captures.extend(found);
-                            self.add(
-                                Thread { at: thread.at + 1, captures, taken: Vec::new() },
-                                &mut next,
-                                &mut fit.cut,
-                            );
+                            self.add(thread.after(found, &self.shared), &mut next, &mut fit.cut);
                         }
                     }
                 }
             }
             threads = next;
-            if threads.is_empty() {
+            if threads.list.is_empty() {
                 return fit;
             }
         }
-        fit.captures = threads.into_iter().find(|thread| thread.at == self.items.len()).map(|thread| thread.captures);
+        let whole = threads.list.into_iter().find(|thread| thread.at == self.items.len());
+        fit.captures = whole.map(|thread| Arc::unwrap_or_clone(thread.captures));
         fit
     }
 
     /// Adds a thread, and first the one that has left a `...` if it stands on one: `...` takes as little as it can.
-    fn add(&self, thread: Thread, threads: &mut Vec<Thread>, cut: &mut bool) {
+    fn add(&self, thread: Thread, threads: &mut Threads, cut: &mut bool) {
         // Without shared names there are at most as many threads as the pattern has parts: nothing is ever cut.
         let limit = MAX_THREADS.max(self.items.len() + 1);
         if self.items.get(thread.at) == Some(&Item::AnyLines) {
-            let left = Thread { at: thread.at + 1, ..thread.clone() };
-            add_one(left, threads, &self.shared, limit, cut);
+            *cut |= threads.add(Thread { at: thread.at + 1, ..thread.clone() }, limit);
         }
-        add_one(thread, threads, &self.shared, limit, cut);
+        *cut |= threads.add(thread, limit);
     }
-}
-
-/// Adds a thread unless there is one that cannot be told from it.
-fn add_one(thread: Thread, threads: &mut Vec<Thread>, shared: &BTreeSet<String>, limit: usize, cut: &mut bool) {
-    let same = |other: &Thread| {
-        other.at == thread.at && shared.iter().all(|name| other.captures.get(name) == thread.captures.get(name))
-    };
-    if threads.iter().any(same) {
-        return;
-    }
-    if threads.len() >= limit {
-        *cut = true;
-        return;
-    }
-    threads.push(thread);
 }
 
 /// The lines that are looked for in a log: in order, with any lines before, between and after.
@@ -160,7 +184,7 @@ pub(super) struct Occurrence {
 /// How far a log that grows has been searched.
 #[derive(Clone, Debug)]
 pub(super) struct Scan {
-    threads: Vec<Thread>,
+    threads: Threads,
     cut: bool,
 }
 
@@ -182,39 +206,36 @@ impl From<Lines> for Sought {
 
 impl Scan {
     pub(super) fn new() -> Self {
-        Self { threads: vec![Thread::default()], cut: false }
+        Self { threads: Threads::start(), cut: false }
     }
 
     /// Takes the next line of the log; says if it completes what is looked for, and starts afresh then.
     pub(super) fn push(&mut self, sought: &Sought, line: &str, place: impl Fn() -> LogLine) -> Option<Occurrence> {
         let mut reached = Vec::new();
-        for thread in &self.threads {
+        for thread in &self.threads.list {
             let Some(pattern) = sought.lines.get(thread.at) else { continue };
             let Some(found) = pattern.matches(line, &thread.captures, &mut self.cut) else { continue };
-            let mut next = thread.clone();
-            next.at += 1;
-            next.captures.extend(found);
+            let mut next = thread.after(found, &sought.shared);
             next.taken.push(Arc::new(place()));
             if next.at == sought.lines.len() {
-                self.threads = vec![Thread::default()];
-                return Some(Occurrence { captures: next.captures, taken: next.taken });
+                self.threads = Threads::start();
+                return Some(Occurrence { captures: Arc::unwrap_or_clone(next.captures), taken: next.taken });
             }
             reached.push(next);
         }
         for thread in reached {
             if sought.shared.is_empty() {
                 // Whoever is further on can do all that those behind can.
-                self.threads = vec![thread];
-            } else {
-                add_one(thread, &mut self.threads, &sought.shared, MAX_THREADS, &mut self.cut);
+                self.threads = Threads::default();
             }
+            self.cut |= self.threads.add(thread, MAX_THREADS);
         }
         None
     }
 
     /// How many of the lines the best attempt has found.
     pub(super) fn progress(&self) -> usize {
-        self.threads.iter().map(|thread| thread.at).max().unwrap_or_default()
+        self.threads.list.iter().map(|thread| thread.at).max().unwrap_or_default()
     }
 
     /// Whether not all ways could be tried.
