@@ -17,6 +17,7 @@
 
 pub mod admission;
 pub mod clock;
+pub mod controllers;
 pub mod fault;
 pub mod fs;
 pub mod image;
