@@ -23,3 +23,10 @@ pub use service::Discovery;
 pub use sidecar::Sidecar;
 pub use verdict::{Connection, FirstBytes, Hop, Outcome, Verdict, verdict};
 pub use view::{Cluster, Inspection, MeshObjects, MeshView};
+
+#[cfg(test)]
+mod sidecar_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod verdict_tests;

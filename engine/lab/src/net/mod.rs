@@ -25,4 +25,6 @@ pub(crate) use site::http_date;
 pub use socket::{Listener, Socket};
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
