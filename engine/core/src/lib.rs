@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a file, a clock, the environment or a cluster, and nothing prints.
 
+pub mod advice;
 pub mod change;
 pub mod codes;
 pub mod diag;
@@ -15,6 +16,7 @@ pub mod manifest;
 pub mod model;
 pub mod outcome;
 pub mod plan;
+pub mod redact;
 pub mod source;
 pub mod state;
 pub mod template;

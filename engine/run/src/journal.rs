@@ -108,8 +108,7 @@ impl StateDir {
             io::ErrorKind::NotFound => no_such_run(),
             _ => StateDirError::Io { doing: "open", path: path.clone(), source },
         })?;
-        journal::read(BufReader::new(file))
-            .map_err(|source| StateDirError::Journal { run: run.to_owned(), source })
+        journal::read(BufReader::new(file)).map_err(|source| StateDirError::Journal { run: run.to_owned(), source })
     }
 
     /// Makes the folder (mode 0700) and the journal of a new run.

@@ -2,7 +2,10 @@
 //!
 //! The only place that makes an [`Event`]. A fact reaches the screen after the journal has it.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use periplus_core::event::{Event, EventKind};
+use periplus_core::redact::mask;
 use periplus_core::state::RunState;
 
 use crate::clock::Clock;
@@ -29,13 +32,25 @@ pub(crate) struct Ledger<'s> {
     clock: Clock,
     /// Added to the clock's elapsed time, for a run that is continued.
     earlier_ms: u64,
+    /// Values that must not be told.
+    secrets: Arc<Mutex<Vec<String>>>,
 }
 
 impl<'s> Ledger<'s> {
     /// Opens the books, at `state`: empty for a new run, replayed for one that is continued.
     pub(crate) fn new(state: RunState, journal: JournalWriter, sink: &'s mut dyn Sink, clock: Clock) -> Self {
         let earlier_ms = state.elapsed_ms;
-        Self { state, journal, sink, clock, earlier_ms }
+        Self { state, journal, sink, clock, earlier_ms, secrets: Arc::default() }
+    }
+
+    /// Masks these values in whatever is told from now on.
+    pub(crate) fn masking(self, secrets: Arc<Mutex<Vec<String>>>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// What is known of the run, at its end.
+    pub(crate) fn into_state(self) -> RunState {
+        self.state
     }
 
     /// What is known of the run.
@@ -54,7 +69,11 @@ impl<'s> Ledger<'s> {
             waiting.extend(message.journaled);
             // A worker's progress may be overtaken by the end of its step.
             let stale = message.kind.is_progress()
-                && message.kind.step().and_then(|step| self.state.steps.get(step)).is_none_or(|s| s.outcome().is_some());
+                && message
+                    .kind
+                    .step()
+                    .and_then(|step| self.state.steps.get(step))
+                    .is_none_or(|s| s.outcome().is_some());
             if stale {
                 continue;
             }
@@ -62,7 +81,7 @@ impl<'s> Ledger<'s> {
                 seq: self.state.next_seq,
                 at: self.clock.now(),
                 elapsed_ms: self.earlier_ms + self.clock.elapsed_ms(),
-                kind: message.kind,
+                kind: self.masked(message.kind),
             };
             self.state.apply(&event).unwrap_or_else(|error| panic!("the engine contradicts itself: {error}"));
             events.push(event);
@@ -73,9 +92,15 @@ impl<'s> Ledger<'s> {
         }
         for journaled in waiting {
             // Nobody waits any more where the worker was cancelled meanwhile.
-            drop(journaled.send(()));
+            journaled.send(()).ok();
         }
         Ok(())
+    }
+
+    /// The fact with every secret in it masked. The object before a change is left as it is, since an undo puts it back.
+    fn masked(&self, kind: EventKind) -> EventKind {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        if secrets.is_empty() || matches!(kind, EventKind::ChangeIntended { .. }) { kind } else { mask(kind, &secrets) }
     }
 
     /// Records one fact.

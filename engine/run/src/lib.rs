@@ -4,14 +4,28 @@
 
 pub mod cluster;
 
+mod bench;
+mod broken;
+mod checks;
 mod clock;
+mod diagnose;
 mod journal;
+mod kubectl;
+mod lease;
 mod ledger;
+mod observation;
 mod recorder;
+mod requires;
+mod run;
 mod scheduler;
 mod signal;
+mod undo;
+mod verbs;
+mod worker;
 
 pub use clock::Clock;
 pub use journal::{Durability, JournalWriter, StateDir, StateDirError};
 pub use ledger::Sink;
+pub use run::{Job, RunError, RunOptions, is_same_cluster, run, undo_options, undo_run};
 pub use signal::{Interrupter, Interrupts};
+pub use undo::UndoOptions;

@@ -59,16 +59,23 @@ impl Recorder {
     }
 
     /// Announces a change and waits until the announcement is on disk.
-    pub(crate) async fn intend(
-        &self,
-        intent: impl FnOnce(ChangeId) -> ChangeIntent,
-    ) -> Result<ChangeId, RunEnded> {
+    pub(crate) async fn intend(&self, intent: impl FnOnce(ChangeId) -> ChangeIntent) -> Result<ChangeId, RunEnded> {
         let change = ChangeId(self.change_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1);
         let (journaled, on_disk) = oneshot::channel();
         let kind = EventKind::ChangeIntended { step: self.step.clone(), intent: intent(change) };
         self.facts.send(Message { kind, journaled: Some(journaled) }).map_err(|_| RunEnded)?;
         on_disk.await.map_err(|_| RunEnded)?;
         Ok(change)
+    }
+
+    /// Tells a value that was taken from the world.
+    pub(crate) fn captured(&self, name: &str, value: &str) {
+        self.tell(EventKind::Captured { step: self.step.clone(), name: name.to_owned(), value: value.to_owned() });
+    }
+
+    /// Tells a warning of the API server.
+    pub(crate) fn warn(&self, text: String) {
+        self.tell(EventKind::Warned { step: self.step.clone(), text });
     }
 
     /// Tells that a change was made.

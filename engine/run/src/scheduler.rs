@@ -289,7 +289,11 @@ impl<'a, 's, C: Carrier> Scheduler<'a, 's, C> {
 
     fn steps_with(&self, status: &StepStatus) -> Vec<usize> {
         let steps = &self.ledger.state().steps;
-        steps.iter().filter(|(_, state)| state.status == *status).filter_map(|(id, _)| self.positions.get(id).copied()).collect()
+        steps
+            .iter()
+            .filter(|(_, state)| state.status == *status)
+            .filter_map(|(id, _)| self.positions.get(id).copied())
+            .collect()
     }
 
     /// Every step has an end, also those that nothing released any more.

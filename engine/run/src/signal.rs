@@ -16,7 +16,7 @@ pub struct Interrupter(mpsc::UnboundedSender<()>);
 impl Interrupter {
     /// Interrupts once more. Nothing happens when the run is over.
     pub fn interrupt(&self) {
-        drop(self.0.send(()));
+        self.0.send(()).ok();
     }
 }
 

@@ -85,7 +85,7 @@ impl<'a> ObjectWatch<'a> {
                     if *again {
                         tokio::time::sleep(PAUSE).await;
                     }
-                    match self.open(&version).await {
+                    match Self::open(self.cluster, self.at, &version).await {
                         Ok(events) => self.stage = Stage::Open { version, events },
                         Err(error) if error.transient() || is_expired(&error) => {
                             self.stage = Stage::Look { again: true };
@@ -113,28 +113,30 @@ impl<'a> ObjectWatch<'a> {
         }
     }
 
-    fn only_it(&self) -> Selector {
-        Selector { labels: String::new(), fields: format!("metadata.name={}", self.at.name) }
-    }
-
     async fn look(&mut self) -> Result<Option<Value>, ClusterError> {
         let namespace = self.at.namespace.as_deref();
-        let listed = self.cluster.list(&self.at.resource, namespace, &self.only_it()).await?;
+        let listed = self.cluster.list(&self.at.resource, namespace, &only(self.at)).await?;
         self.stage = Stage::Known { version: listed.resource_version, again: false };
         Ok(listed.items.into_iter().next())
     }
 
-    async fn open(&self, version: &str) -> Result<Events, ClusterError> {
-        let namespace = self.at.namespace.as_deref();
-        let call = Call::new(Method::GET, "watch", self.at.resource.path(namespace)?)
-            .about(self.at.resource.full_plural(), namespace)
+    /// Not a method: an open body cannot be shared between threads, so neither can what holds one.
+    async fn open(cluster: &Cluster, at: &ObjectAddress, version: &str) -> Result<Events, ClusterError> {
+        let namespace = at.namespace.as_deref();
+        let call = Call::new(Method::GET, "watch", at.resource.path(namespace)?)
+            .about(at.resource.full_plural(), namespace)
             .query("watch", "true")
             .query("allowWatchBookmarks", "true")
             .query("resourceVersion", version)
             .query("timeoutSeconds", OPEN_SECONDS);
-        let body = self.cluster.open(self.only_it().add_to(call)).await?;
+        let body = cluster.open(only(at).add_to(call)).await?;
         Ok(Events { body, lines: Splitter::new(MAX_EVENT) })
     }
+}
+
+/// Selects the one object.
+fn only(at: &ObjectAddress) -> Selector {
+    Selector { labels: String::new(), fields: format!("metadata.name={}", at.name) }
 }
 
 impl Events {
