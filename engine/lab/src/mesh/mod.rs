@@ -1,5 +1,8 @@
 //! The service mesh: what Istio's control plane would configure, and what the sidecar then does with a connection.
 //!
+//! A lab joins the parts so: one [`Registry`], given to the network with [`crate::net::Net::set_control_plane`] and kept in step
+//! with the store by [`Registry::follow`]; then the program [`agent`] in a pod's `istio-proxy` container asks it for a [`Sidecar`].
+//!
 //! Invariant: which way a connection goes is decided by one pure function; the sidecar only carries its verdict out.
 
 mod access_log;

@@ -1,5 +1,8 @@
 //! The lab's network: pods, Services, names and hosts outside, joined by virtual TCP.
 //!
+//! A lab makes one [`Net`], adds the world's hosts and each pod, keeps it in step with the store by [`Net::follow_services`], and gives
+//! each pod's programs the [`NetNs`] that [`Net::add_pod`] returned.
+//!
 //! Invariant: nothing in here opens a socket, reads a file or asks a name server of the machine it runs on.
 
 mod dns;
