@@ -8,6 +8,10 @@ use super::token::Token;
 
 /// The most cells of the table.
 const MAX_CELLS: usize = 600_000;
+/// The most places before its furthest at which a token is tried to end.
+const MAX_ENDS: usize = 4;
+/// The most bytes that a token is tried on.
+const MAX_TOKEN: usize = 256;
 /// What it costs to leave out a token.
 const TOKEN_COST: u32 = 6;
 
@@ -55,13 +59,23 @@ impl Table<'_> {
         let mut cost = vec![0; rows * columns];
         for i in (0..rows).rev() {
             for j in (0..columns).rev() {
-                cost[i * columns + j] = self.moves(i, j).map(|(c, i, j)| c + cost[i * columns + j]).min().unwrap_or(0);
+                let mut least = None;
+                self.moves(i, j, |price, i, j| {
+                    let total = price + cost[i * columns + j];
+                    least = Some(least.map_or(total, |least: u32| least.min(total)));
+                });
+                cost[i * columns + j] = least.unwrap_or(0);
             }
         }
         let (mut i, mut j, mut out) = (0, 0, String::new());
         while i < self.steps.len() {
             let here = cost[i * columns + j];
-            let chosen = self.moves(i, j).find(|&(c, i, j)| c + cost[i * columns + j] == here);
+            let mut chosen = None;
+            self.moves(i, j, |price, i, j| {
+                if chosen.is_none() && price + cost[i * columns + j] == here {
+                    chosen = Some((price, i, j));
+                }
+            });
             let (price, next_i, next_j) = chosen.expect("invariant: a step can always be left out");
             if next_i > i {
                 let taken = &self.line[self.byte(j)..self.byte(next_j)];
@@ -85,46 +99,57 @@ impl Table<'_> {
         self.chars.get(j).map_or(self.line.len(), |c| c.0)
     }
 
-    /// Where one can go from a cell, and at what cost; the best of equals first.
-    fn moves(&self, i: usize, j: usize) -> impl Iterator<Item = (u32, usize, usize)> {
-        let mut moves: Vec<(u32, usize, usize)> = Vec::new();
+    /// Tells where one can go from a cell, and at what cost; the best of equals first.
+    fn moves(&self, i: usize, j: usize, mut go: impl FnMut(u32, usize, usize)) {
         let c = self.chars.get(j).map(|c| c.1);
         match self.steps.get(i) {
             Some(Step::Char(wanted)) => {
-                moves.extend((c == Some(*wanted)).then_some((0, i + 1, j + 1)));
-                moves.push((1, i + 1, j));
+                if c == Some(*wanted) {
+                    go(0, i + 1, j + 1);
+                }
+                go(1, i + 1, j);
             }
             Some(Step::Blanks) => {
                 let run = self.chars[j..].iter().take_while(|c| is_blank(c.1)).count();
-                moves.extend((run > 0).then_some((0, i + 1, j + run)));
-                moves.push((1, i + 1, j));
+                if run > 0 {
+                    go(0, i + 1, j + run);
+                }
+                go(1, i + 1, j);
             }
             Some(Step::Token(token, _)) => {
-                moves.extend(self.token_ends(*token, i, j).into_iter().map(|end| (0, i + 1, end)));
-                moves.push((TOKEN_COST, i + 1, j));
+                for end in self.token_ends(*token, i, j) {
+                    go(0, i + 1, end);
+                }
+                go(TOKEN_COST, i + 1, j);
             }
             Some(Step::Any) => {
-                moves.push((0, i + 1, j));
-                moves.extend(c.map(|_| (0, i, j + 1)));
+                go(0, i + 1, j);
+                if c.is_some() {
+                    go(0, i, j + 1);
+                }
             }
             None => {}
         }
-        moves.extend(c.map(|_| (1, i, j + 1)));
-        moves.into_iter()
+        if c.is_some() {
+            go(1, i, j + 1);
+        }
     }
 
     /// Where a token may end that starts at a character: as far as it can, or before what comes next in the pattern.
     fn token_ends(&self, token: Token, i: usize, j: usize) -> Vec<usize> {
         let rest = &self.line[self.byte(j)..];
+        let rest = &rest[..rest.floor_char_boundary(MAX_TOKEN)];
         let Some(most) = takes_at_start(token, rest) else { return Vec::new() };
         let last = j + rest[..most].chars().count();
         let next = match self.steps.get(i + 1) {
             Some(Step::Char(c)) => Some(*c),
             _ => None,
         };
-        let earlier = (j + 1..last).rev().filter(|&end| {
-            next == Some(self.chars[end].1) && takes_whole(token, &self.line[self.byte(j)..self.byte(end)])
-        });
+        let earlier = (j + 1..last)
+            .rev()
+            .filter(|&end| next == Some(self.chars[end].1))
+            .take(MAX_ENDS)
+            .filter(|&end| takes_whole(token, &self.line[self.byte(j)..self.byte(end)]));
         std::iter::once(last).chain(earlier).collect()
     }
 }

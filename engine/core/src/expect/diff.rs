@@ -11,9 +11,13 @@ use super::mismatch::{DiffLine, Piece};
 /// The most lines of one side that are compared, after those that both begin and end with.
 const MAX_LINES: usize = 200;
 /// The most equal lines that are kept before, and after, what differs.
-const MAX_CONTEXT: usize = 50;
+const MAX_CONTEXT: usize = 20;
 /// The most pairs of lines that are compared piece by piece.
 pub(super) const MAX_PAIRS: usize = 20;
+/// The most lines of one kind that are kept at either end of a run of them.
+const MAX_RUN: usize = 20;
+/// The most bytes of text in a difference.
+const MAX_BYTES: usize = 64 * 1_024;
 /// With less in common than this, two lines are simply different.
 const MIN_RATIO: f32 = 0.3;
 
@@ -32,7 +36,48 @@ pub(super) fn texts(expected: &[&str], actual: &[&str]) -> Vec<DiffLine> {
     let start = expected.len() - after;
     out.extend(expected[start..start + kept].iter().map(|line| equal(line)));
     omit(&mut out, after - kept, after - kept);
+    condense(&out)
+}
+
+/// Leaves out the middle of long runs of one kind of line, and the end of what is too much in all.
+pub(super) fn condense(lines: &[DiffLine]) -> Vec<DiffLine> {
+    let mut out = Vec::new();
+    let mut bytes = 0;
+    for run in lines.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)) {
+        for (i, line) in run.iter().enumerate() {
+            let inside = (MAX_RUN..run.len().saturating_sub(MAX_RUN)).contains(&i);
+            if !inside {
+                bytes += size(line);
+            }
+            if inside || bytes > MAX_BYTES { leave_out(&mut out, line) } else { out.push(line.clone()) }
+        }
+    }
     out
+}
+
+/// Counts a line to those that are left out at this place.
+fn leave_out(out: &mut Vec<DiffLine>, line: &DiffLine) {
+    let (more_expected, more_actual) = match line {
+        DiffLine::Equal { .. } => (1, 1),
+        DiffLine::Delete { .. } => (1, 0),
+        DiffLine::Insert { .. } => (0, 1),
+        DiffLine::AnyLines { count } => (1, *count),
+        DiffLine::Omitted { expected, actual } => (*expected, *actual),
+    };
+    if let Some(DiffLine::Omitted { expected, actual }) = out.last_mut() {
+        *expected += more_expected;
+        *actual += more_actual;
+    } else {
+        out.push(DiffLine::Omitted { expected: more_expected, actual: more_actual });
+    }
+}
+
+fn size(line: &DiffLine) -> usize {
+    match line {
+        DiffLine::Equal { text } => text.len(),
+        DiffLine::Delete { pieces } | DiffLine::Insert { pieces } => pieces.iter().map(|piece| piece.text.len()).sum(),
+        DiffLine::AnyLines { .. } | DiffLine::Omitted { .. } => 0,
+    }
 }
 
 fn middle(expected: &[&str], actual: &[&str], out: &mut Vec<DiffLine>) {

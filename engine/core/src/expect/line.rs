@@ -10,18 +10,11 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::search;
 use super::token::Token;
 
 /// Values by the name that captured them.
 pub type Captures = BTreeMap<String, String>;
-
-/// The most steps of the search for values that must agree.
-const MAX_STEPS: usize = 50_000;
-/// How many bytes of a line may be looked at for the price of one step.
-const STEP_BYTES: usize = 32;
-
-/// The most parts of a line that is searched: the search goes as deep as the line has parts.
-const MAX_SEARCHED_ATOMS: usize = 1_000;
 
 /// The most tokens on a line.
 const MAX_WILDCARDS: usize = 200;
@@ -159,12 +152,8 @@ impl LinePattern {
         for (i, name) in self.names.iter().enumerate() {
             let value = groups.get(i + 1).map_or("", |group| group.as_str());
             let agreed = known.get(name).or_else(|| found.get(name)).is_none_or(|other| other == value);
-            if !agreed && self.atoms.len() > MAX_SEARCHED_ATOMS {
-                *cut = true;
-                return None;
-            }
             if !agreed {
-                return Search { atoms: &self.atoms, line, known, steps: 0, cut }.run();
+                return search::agreeing(&self.atoms, line, known, cut);
             }
             found.insert(name.clone(), value.to_owned());
         }
@@ -242,74 +231,4 @@ pub(super) fn takes_whole(token: Token, text: &str) -> bool {
 /// How many bytes the token takes at the start of the text, at most; none if it takes nothing there.
 pub(super) fn takes_at_start(token: Token, text: &str) -> Option<usize> {
     TOKENS[token as usize].1.find(text).map(|found| found.end())
-}
-
-/// The search for a way to fit a line in which equal names take equal values.
-///
-/// An expression cannot ask for that. The search prefers what the expression prefers: `[..]` takes as little as it
-/// can, all else as much as it can.
-struct Search<'a> {
-    atoms: &'a [Atom],
-    line: &'a str,
-    known: &'a Captures,
-    steps: usize,
-    cut: &'a mut bool,
-}
-
-impl Search<'_> {
-    fn run(mut self) -> Option<Captures> {
-        let mut found = Captures::new();
-        self.fits(0, 0, &mut found).then_some(found)
-    }
-
-    fn fits(&mut self, atom: usize, at: usize, found: &mut Captures) -> bool {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            *self.cut = true;
-            return false;
-        }
-        let rest = &self.line[at..];
-        let Some(current) = self.atoms.get(atom) else { return trim_end(rest).is_empty() };
-        match current {
-            Atom::Literal(literal) => {
-                rest.starts_with(literal.as_str()) && self.fits(atom + 1, at + literal.len(), found)
-            }
-            Atom::Blanks => {
-                let most = rest.len() - rest.trim_start_matches(is_blank).len();
-                (1..=most).rev().any(|length| self.fits(atom + 1, at + length, found))
-            }
-            Atom::Any => {
-                let ends = rest.char_indices().map(|(i, _)| i).chain([rest.len()]);
-                ends.into_iter().any(|length| self.fits(atom + 1, at + length, found))
-            }
-            Atom::Token { token, name } => {
-                let bound = name.as_ref().and_then(|name| self.known.get(name).or_else(|| found.get(name))).cloned();
-                if let (Some(value), Some(name)) = (bound, name) {
-                    let first = found.insert(name.clone(), value.clone()).is_none();
-                    let fits = rest.starts_with(value.as_str()) && self.fits(atom + 1, at + value.len(), found);
-                    if !fits && first {
-                        found.remove(name);
-                    }
-                    return fits;
-                }
-                let Some(most) = takes_at_start(*token, rest) else { return false };
-                self.steps += most / STEP_BYTES;
-                let ends: Vec<usize> = rest[..most].char_indices().map(|(i, _)| i).skip(1).chain([most]).collect();
-                ends.into_iter().rev().any(|length| {
-                    self.steps += 1 + length / STEP_BYTES;
-                    if self.steps > MAX_STEPS || !takes_whole(*token, &rest[..length]) {
-                        return false;
-                    }
-                    if let Some(name) = name {
-                        found.insert(name.clone(), rest[..length].to_owned());
-                    }
-                    let fits = self.fits(atom + 1, at + length, found);
-                    if !fits && let Some(name) = name {
-                        found.remove(name);
-                    }
-                    fits
-                })
-            }
-        }
-    }
 }

@@ -75,7 +75,7 @@ pub(super) fn difference(lines: &Lines, actual: &[&str]) -> (Vec<DiffLine>, Vec<
         }
     }
     diff::omit(&mut out, lines.items().len() - items.len(), after);
-    (out, disagreements(values))
+    (diff::condense(&out), disagreements(values))
 }
 
 /// A note for each name that did not take the same everywhere.

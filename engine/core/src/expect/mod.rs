@@ -79,7 +79,7 @@
 //! # Bounds
 //!
 //! Matching takes time linear in the text. Where a name stands more than once, ways to match are searched, and the
-//! search is bounded; a mismatch says when it was cut. A mismatch has a few ten kilobytes at most, whatever was written.
+//! search is bounded; a mismatch says when it was cut. A mismatch has 100 KiB or so at most, whatever was written.
 
 mod align;
 mod compile;
@@ -91,6 +91,7 @@ mod log;
 mod mismatch;
 mod output;
 mod pattern;
+mod search;
 mod sequence;
 mod spec;
 mod text;

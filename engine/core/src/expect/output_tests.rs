@@ -237,6 +237,42 @@ fn hostile_output_gives_a_small_mismatch() {
 }
 
 #[test]
+fn long_differences_keep_what_differs() {
+    let numbered = |range: std::ops::Range<usize>, tail: &str| {
+        range.map(|i| format!("{i} {}{tail}\n", "x".repeat(900))).collect::<String>()
+    };
+    // What is equal before the difference must not push it out.
+    let before = numbered(0..500, "");
+    let found = mismatches(&equals(&format!("{before}a\n{before}")), &output(&format!("{before}b\n{before}")));
+    let Difference::Text { lines } = &found[0].difference else { panic!("{found:?}") };
+    assert_eq!(lines.first(), Some(&DiffLine::Omitted { expected: 480, actual: 480 }));
+    assert!(lines.contains(&DiffLine::Delete { pieces: pieces(&[("a", false)]) }));
+    assert_eq!(lines.last(), Some(&DiffLine::Omitted { expected: 480, actual: 480 }));
+    // Where all differs, both sides are counted to the end.
+    let found = mismatches(&equals(&numbered(0..700, "a")), &output(&numbered(0..600, "b")));
+    let Difference::Text { lines } = &found[0].difference else { panic!("{found:?}") };
+    let mut counted = (0, 0);
+    for line in lines {
+        match line {
+            DiffLine::Delete { .. } => counted.0 += 1,
+            DiffLine::Insert { .. } => counted.1 += 1,
+            DiffLine::Omitted { expected, actual } => counted = (counted.0 + expected, counted.1 + actual),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(counted, (700, 600));
+    assert!(serde_json::to_string(&found).expect("plain data").len() < 100_000);
+}
+
+#[test]
+fn long_lines_are_aligned_in_time() {
+    let pattern = format!("{}[word]a [..] [word]a\n", "[addr] x ".repeat(20)).repeat(30);
+    let text = format!("{} b\n", "a".repeat(2_000)).repeat(30);
+    let spec = OutputSpec { lines: Some(pattern), ..OutputSpec::default() };
+    assert_eq!(mismatches(&spec, &output(&text)).len(), 1);
+}
+
+#[test]
 fn a_mismatch_survives_serialization() {
     let spec = OutputSpec { contains: texts(&["a"]), lines: Some("a [int]".to_owned()), ..equals("b\nc") };
     let found = mismatches(&spec, &ExecOutput { stdout: b"c\nd\xff", stderr: b"e", exit: 3 });
