@@ -190,6 +190,14 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, String> {
     }
 }
 
+/// What broke an open body, without the client library's own wrapping.
+pub(super) fn cut(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Service(error) => chain(&**error),
+        error => chain(error),
+    }
+}
+
 /// Decodes an answer.
 pub(super) fn decode<T: DeserializeOwned>(body: &[u8], asked: &Asked) -> Result<T, ClusterError> {
     serde_json::from_slice(body)

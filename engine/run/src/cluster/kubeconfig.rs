@@ -128,3 +128,7 @@ fn known(kubeconfig: &Kubeconfig) -> String {
     let names: Vec<&str> = kubeconfig.contexts.iter().map(|entry| entry.name.as_str()).collect();
     if names.is_empty() { "it has no contexts at all".to_owned() } else { format!("it has {}", names.join(", ")) }
 }
+
+#[cfg(test)]
+#[path = "kubeconfig_tests.rs"]
+mod tests;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::client::Cluster;
+use super::client::{Cluster, cut};
 use super::error::ClusterError;
 use super::lines::{Line, Splitter};
 use super::log_window::{LogLine, LogMark, Window, mark_at_end, stamped};
@@ -133,6 +133,7 @@ impl Cluster {
             source: source.clone(),
             restarts: from.restarts,
             window: Window::at(from),
+            reached: false,
             lines: sender,
         };
         LogStream { lines, _reader: AbortOnDropHandle::new(tokio::spawn(follower.run())) }
@@ -209,6 +210,8 @@ struct Follower {
     /// The instance that is read.
     restarts: i32,
     window: Window,
+    /// Whether the log could be read at all: only then is a failure taken for one that passes.
+    reached: bool,
     lines: mpsc::Sender<Result<LogLine, ClusterError>>,
 }
 
@@ -217,14 +220,13 @@ struct Unwanted;
 
 impl Follower {
     async fn run(mut self) {
-        let mut reached = false;
         // Whether the log of an instance that ended was read to its end.
         let mut drained = false;
         loop {
             match self.pass(&mut drained).await {
-                Ok(Ok(true)) => reached = true,
+                Ok(Ok(true)) => {}
                 Ok(Ok(false) | Err(Unwanted)) => return,
-                Err(error) if reached && error.transient() => {}
+                Err(error) if self.reached && error.transient() => {}
                 Err(error) => {
                     // A reader that has gone needs no error either.
                     let _ = self.lines.send(Err(error)).await;
@@ -269,6 +271,7 @@ impl Follower {
     async fn read(&mut self, how: &'static str) -> Result<Result<(), Unwanted>, ClusterError> {
         let call = self.source.call()?.query(how, "true").query_opt("sinceTime", self.window.since());
         let mut reader = LineReader::new(self.cluster.open(call).await?);
+        self.reached = true;
         while let Some(line) = reader.next().await.map_err(ClusterError::StreamCut)? {
             let Some(line) = stamped(line).filter(|line| self.window.admits(line.stamp)) else {
                 continue;
@@ -307,7 +310,7 @@ impl LineReader {
                         self.lines.push(data);
                     }
                 }
-                Some(Err(error)) => return Err(error.to_string()),
+                Some(Err(error)) => return Err(cut(&error)),
                 None => self.ended = true,
             }
         }

@@ -47,3 +47,6 @@ pub use pick::{PodsOf, WorkloadKind};
 pub use pods::{ChoiceError, PodState, Revision, Revisions, choose_container, choose_pod, revisions};
 pub use proxy::{ProxyEnv, proxy_for};
 pub use wait::{Verdict, WaitFor, Waited};
+
+#[cfg(test)]
+mod tests;

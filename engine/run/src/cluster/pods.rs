@@ -259,3 +259,7 @@ pub(super) fn is_ready(pod: &Value) -> bool {
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
     conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
+
+#[cfg(test)]
+#[path = "pods_tests.rs"]
+mod tests;

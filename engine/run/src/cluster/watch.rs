@@ -13,7 +13,7 @@ use kube::core::Status;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::Cluster;
+use super::client::{Cluster, cut};
 use super::error::ClusterError;
 use super::lines::Splitter;
 use super::objects::{ObjectAddress, Selector};
@@ -152,7 +152,7 @@ impl Events {
                         self.lines.push(data);
                     }
                 }
-                Some(Err(error)) => return Err(error.to_string()),
+                Some(Err(error)) => return Err(cut(&error)),
                 None => return Ok(None),
             }
         }
