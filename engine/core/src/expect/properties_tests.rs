@@ -34,6 +34,15 @@ fn pattern() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
 }
 
+/// A token with something that it takes.
+fn sample() -> impl Strategy<Value = (Token, String)> {
+    prop::sample::select(Token::ALL.to_vec()).prop_flat_map(|token| {
+        let text = prop::string::string_regex(&token.regex()).expect("the table can be sampled");
+        // Longer ones are not aligned.
+        (Just(token), text.prop_filter("short", |text| text.len() < 100))
+    })
+}
+
 fn compile(pattern: &str) -> super::Lines {
     let (pattern, _) = Pattern::parse(pattern).expect("a pattern");
     pattern.fill(&mut |text| Ok::<_, ()>(text.to_owned())).expect("fills")
@@ -137,6 +146,18 @@ proptest! {
         let captures = fit(&raw, &text).expect("fits");
         let again = fill(&captures["A"], &captures["B"], &captures["N"], &captures["C"], &captures["P"]);
         prop_assert_eq!(again, text);
+    }
+
+    /// Whatever a token may take, it takes; and a pattern filled with what its tokens took is the line again.
+    #[test]
+    fn a_filled_pattern_is_the_line(parts in prop::collection::vec(sample(), 1..5)) {
+        let raw: Vec<String> = parts.iter().map(|(token, _)| format!("{token} | ")).collect();
+        let line: Vec<String> = parts.iter().map(|(_, text)| format!("{text} | ")).collect();
+        let (raw, line) = (raw.concat(), line.concat());
+        prop_assert!(fit(&raw, &line).is_some(), "{:?} fits {:?}", raw, line);
+        let lines = compile(&raw);
+        let super::sequence::Item::Line(pattern) = &lines.items()[0] else { panic!("a line") };
+        prop_assert_eq!(seen(&super::align::fill(pattern, &line)), seen(&line));
     }
 
     /// A name that stands twice takes the same twice, and the filled pattern fits as plain text.
