@@ -1,35 +1,84 @@
 //! `pilot-agent`: the program of the `istio-proxy` container, and of `istio-init` before it.
 //!
-//! Invariant: the pod's connections are redirected exactly as long as the program runs.
+//! Invariant: once `istio-init` has run, a connection of the application either goes through the running sidecar or is refused,
+//! as the redirect rules stay when the proxy goes.
 
-use crate::net::{LineSink, NetNs};
+use super::health;
+use crate::net::{Interceptor, LineSink, NetNs, Socket};
 use crate::process::{Exit, Process, SIGINT, SIGTERM};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Redirects the pod's connections while it lives.
-struct Redirect(NetNs);
+/// Redirect rules with nobody behind them.
+struct NoProxy;
 
-impl Drop for Redirect {
-    fn drop(&mut self) {
-        self.0.set_sidecar(None);
+impl Interceptor for NoProxy {
+    fn captures(&self, _destination: SocketAddr) -> bool {
+        true
+    }
+
+    fn accepts(&self) -> bool {
+        false
+    }
+
+    fn intercept(&self, _netns: &NetNs, app: Socket, _destination: SocketAddr) {
+        app.reset();
     }
 }
 
-/// Runs `pilot-agent proxy …` until a signal ends it, or `pilot-agent istio-iptables …`, which has nothing to do here:
-/// the redirect comes with the proxy.
+/// The sidecar's place behind the redirect rules, while the program lives.
+struct Place(NetNs);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set_sidecar(Some(Arc::new(NoProxy)));
+    }
+}
+
+/// Runs `pilot-agent istio-iptables …`, which sets up the redirect, or `pilot-agent proxy …` until a signal ends it.
 pub async fn main(process: Process) -> Exit {
     match process.args().first().map(String::as_str) {
         Some("proxy") => proxy(process).await,
-        Some("istio-iptables") => Exit::SUCCESS,
+        Some("istio-iptables") => redirect(&process),
         Some(command) => Exit::not_simulated(format!("pilot-agent {command}")),
         None => Exit::not_simulated("pilot-agent without a command"),
     }
 }
 
+/// Redirects all outgoing connections. Rules that would leave some out are not simulated.
+fn redirect(process: &Process) -> Exit {
+    let mut args = process.args().iter().skip(1);
+    while let Some(option) = args.next() {
+        if option.starts_with("--log") {
+            continue;
+        }
+        let value = args.next().map_or("", String::as_str);
+        let known = match option.as_str() {
+            "-p" => value == "15001",
+            "-u" => value == "1337",
+            "-m" => value == "REDIRECT",
+            "-i" => value == "*",
+            "-x" | "-o" => value.is_empty(),
+            // Ports of inbound traffic, which the lab does not redirect.
+            "-z" | "-b" | "-d" => true,
+            _ => false,
+        };
+        if !known {
+            return Exit::not_simulated(format!("pilot-agent istio-iptables {option} {value:?}"));
+        }
+    }
+    process.net.set_sidecar(Some(Arc::new(NoProxy)));
+    Exit::SUCCESS
+}
+
 async fn proxy(process: Process) -> Exit {
     let Some(control_plane) = process.net.control_plane() else {
         return Exit::not_simulated("a sidecar in a lab without a mesh");
+    };
+    let Ok(health) = process.net.listen(health::PORT) else {
+        process.warn(format!("error\tlisten on port {} failed: address already in use\n", health::PORT)).await;
+        return Exit::FAILURE;
     };
     let (lines, mut written) = mpsc::unbounded_channel::<String>();
     let sink: LineSink = Arc::new(move |line: &str| {
@@ -37,22 +86,21 @@ async fn proxy(process: Process) -> Exit {
         let _ = lines.send(line.to_owned());
     });
     process.net.set_sidecar(Some(control_plane.sidecar(&process.net, sink)));
-    let redirect = Redirect(process.net.clone());
+    let place = Place(process.net.clone());
     let now = crate::clock::rfc3339_micros(process.clock.now());
     process.warn(format!("{now}\tinfo\tEnvoy proxy is ready\n")).await;
     let mut stop = Box::pin(stopped(&process));
+    let mut health = Box::pin(health::serve(health, process.clock.clone()));
     let exit = loop {
         tokio::select! {
             biased;
-            line = written.recv() => match line {
-                Some(line) => write(&process, &line).await,
-                None => break Exit::SUCCESS,
-            },
+            Some(line) = written.recv() => write(&process, &line).await,
             exit = &mut stop => break exit,
+            () = &mut health => break Exit::SUCCESS,
         }
     };
-    // Without the redirect the sidecar goes, and its last lines come with it.
-    drop(redirect);
+    // The sidecar goes with its place, and its last lines come with it.
+    drop(place);
     while let Ok(line) = written.try_recv() {
         write(&process, &line).await;
     }
@@ -64,6 +112,7 @@ async fn write(process: &Process, line: &str) {
     let _ = process.stdout().write_all(line.as_bytes()).await;
 }
 
+/// Waits for a signal that ends the agent.
 async fn stopped(process: &Process) -> Exit {
     let Some(mut signals) = process.handle_signals() else { return std::future::pending().await };
     loop {

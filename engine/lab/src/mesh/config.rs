@@ -124,7 +124,7 @@ impl MeshConfig {
             },
             "defaultConfig" => self.read_proxy(value),
             "defaultProviders" if value.get("accessLogging").is_some() => {
-                self.limit("defaultProviders.accessLogging", value)
+                self.limit("defaultProviders.accessLogging", value);
             }
             "h2UpgradePolicy" if value.as_str() == Some("DO_NOT_UPGRADE") => {}
             "protocolDetectionTimeout" if value.as_str().and_then(go_duration) == Some(Duration::ZERO) => {}

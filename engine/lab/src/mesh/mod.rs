@@ -9,6 +9,7 @@ mod access_log;
 pub mod agent;
 mod config;
 mod follow;
+mod health;
 mod http;
 mod limits;
 mod registry;
@@ -27,6 +28,8 @@ pub use sidecar::Sidecar;
 pub use verdict::{Connection, FirstBytes, Hop, Outcome, Verdict, verdict};
 pub use view::{Cluster, Inspection, MeshObjects, MeshView};
 
+#[cfg(test)]
+mod agent_tests;
 #[cfg(test)]
 mod sidecar_tests;
 #[cfg(test)]

@@ -48,6 +48,11 @@ async fn masked(lines: &Lines) -> Vec<String> {
         .collect()
 }
 
+/// The log as it stands.
+fn raw(lines: &Lines) -> Vec<String> {
+    lines.lock().unwrap().clone()
+}
+
 const CONNECT: &str =
     "CONNECT en.wikipedia.org:443 HTTP/1.1\r\nHost: en.wikipedia.org:443\r\nUser-Agent: curl/8.14.1\r\n\r\n";
 
@@ -188,8 +193,7 @@ async fn the_same_connection_has_the_same_size_in_every_run() {
         let socket = client.connect(address("198.51.100.192:443")).await.unwrap();
         get_tls(&client, socket, "en.wikipedia.org", "/wiki/Main_Page").await.unwrap();
         sleep(Duration::from_secs(2)).await;
-        let lines = lines.lock().unwrap().clone();
-        lines
+        raw(&lines)
     };
     let first = run().await;
     assert!(first[0].contains("PassthroughCluster"), "{first:?}");

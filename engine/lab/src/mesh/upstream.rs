@@ -38,11 +38,14 @@ pub(super) struct Upstream {
     pub(super) endpoint: SocketAddr,
 }
 
+/// Idle connections by cluster and endpoint.
+type Idle = BTreeMap<(String, SocketAddr), Vec<Http<Socket>>>;
+
 /// What a sidecar remembers about its upstreams.
 #[derive(Default)]
 pub(super) struct Upstreams {
     turns: Mutex<BTreeMap<String, usize>>,
-    idle: Mutex<BTreeMap<(String, SocketAddr), Vec<Http<Socket>>>>,
+    idle: Mutex<Idle>,
 }
 
 impl Upstreams {

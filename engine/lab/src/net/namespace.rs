@@ -32,6 +32,11 @@ pub trait Interceptor: Send + Sync {
     /// Whether connections to this address are redirected.
     fn captures(&self, destination: SocketAddr) -> bool;
 
+    /// Whether anybody stands behind the redirect; if not, redirected connections are refused.
+    fn accepts(&self) -> bool {
+        true
+    }
+
     /// Carries a connection that the application believes to have with `destination`. Returns at once.
     fn intercept(&self, netns: &NetNs, app: Socket, destination: SocketAddr);
 }
@@ -65,7 +70,7 @@ impl Pod {
             IpAddr::V4(ip) => u64::from(u32::from(ip)),
             IpAddr::V6(ip) => u128::from(ip) as u64,
         };
-        let start = Pcg32::seed_from_u64(seed ^ salt).next_u32() % EPHEMERAL_PORTS & !1;
+        let start = Pcg32::seed_from_u64(seed ^ salt).next_u32() % (EPHEMERAL_PORTS / 2) * 2;
         Self {
             info,
             ports: Mutex::default(),
@@ -138,6 +143,9 @@ impl NetNs {
             && !self.is_local(destination.ip())
             && interceptor.captures(destination)
         {
+            if !interceptor.accepts() {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
             let (app, captured) = Socket::pair(self.pod.ephemeral(), destination);
             interceptor.intercept(self, captured, destination);
             return Ok(app);

@@ -84,6 +84,10 @@ async fn answer(squid: &Running, request: &str) -> (String, String) {
 
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_is_logged_when_it_closes_with_the_bytes_of_its_answer() {
+    let line = Regex::new(
+        r"^T D 10\.244\.0\.52 TCP_TUNNEL/200 (\d+) CONNECT en\.wikipedia\.org:443 - HIER_DIRECT/198\.51\.100\.192 -$",
+    )
+    .unwrap();
     for tag in ["3.5.27", "5.7"] {
         let squid = start(tag, CONF).await;
         let mut socket = squid.client.connect(address("10.244.0.95:3128")).await.unwrap();
@@ -96,10 +100,6 @@ async fn a_tunnel_is_logged_when_it_closes_with_the_bytes_of_its_answer() {
         let page = get_tls(&squid.client, socket, "en.wikipedia.org", "/wiki/Main_Page").await.unwrap();
         assert!(page.contains("<title>Wikipedia, the free encyclopedia</title>"));
         let log = squid.log().await;
-        let line = Regex::new(
-            r"^T D 10\.244\.0\.52 TCP_TUNNEL/200 (\d+) CONNECT en\.wikipedia\.org:443 - HIER_DIRECT/198\.51\.100\.192 -$",
-        )
-        .unwrap();
         let bytes: usize = line.captures(&log[0]).unwrap_or_else(|| panic!("{log:?}"))[1].parse().unwrap();
         assert!(bytes > 39 + 80_432, "{bytes}");
     }
