@@ -109,20 +109,11 @@ impl OutputCheck {
     /// Judges one output. All matchers are judged, also after one has failed.
     #[must_use]
     pub fn judge(&self, output: &ExecOutput<'_>) -> Judgement {
-        let (subject, decoded) = match self.stream {
-            Stream::Stdout => (Subject::Stdout, Decoded::of(output.stdout)),
-            Stream::Stderr => (Subject::Stderr, Decoded::of(output.stderr)),
-            Stream::Both => (Subject::Both, both(output)),
-        };
-        let mut notes = Vec::from_iter(decoded.replaced.then_some(Note::NotUtf8));
-        let text = match &self.find {
-            Some(find) => {
-                let found = find.find_iter(&decoded.text).map(|found| found.as_str()).filter(|found| !found.is_empty());
-                let found: Vec<&str> = found.collect();
-                notes.extend(found.is_empty().then_some(Note::FindMatchedNothing));
-                found.join("\n")
-            }
-            None => decoded.text,
+        let (text, notes) = self.narrowed(output);
+        let subject = match self.stream {
+            Stream::Stdout => Subject::Stdout,
+            Stream::Stderr => Subject::Stderr,
+            Stream::Both => Subject::Both,
         };
         let mut differences: Vec<(Matcher, Difference, Vec<Note>)> = Vec::new();
         let mut add = |matcher, difference: Option<Difference>| {
@@ -159,6 +150,26 @@ impl OutputCheck {
             notes: notes.iter().cloned().chain(own).collect(),
         });
         Judgement::of(self.exit(output).into_iter().chain(mismatches).collect(), captures)
+    }
+
+    /// The text that the matchers see: the stream, narrowed by `find`.
+    #[must_use]
+    pub fn text(&self, output: &ExecOutput<'_>) -> String {
+        self.narrowed(output).0
+    }
+
+    fn narrowed(&self, output: &ExecOutput<'_>) -> (String, Vec<Note>) {
+        let decoded = match self.stream {
+            Stream::Stdout => Decoded::of(output.stdout),
+            Stream::Stderr => Decoded::of(output.stderr),
+            Stream::Both => both(output),
+        };
+        let mut notes = Vec::from_iter(decoded.replaced.then_some(Note::NotUtf8));
+        let Some(find) = &self.find else { return (decoded.text, notes) };
+        let found = find.find_iter(&decoded.text).map(|found| found.as_str()).filter(|found| !found.is_empty());
+        let found: Vec<&str> = found.collect();
+        notes.extend(found.is_empty().then_some(Note::FindMatchedNothing));
+        (found.join("\n"), notes)
     }
 
     /// What is wrong with how the program ended.

@@ -85,6 +85,7 @@ fn find_narrows_to_its_matches() {
     assert_eq!(mismatch.notes, [Note::FindMatchedNothing]);
 
     let several = OutputSpec { find: Some("[0-9]*".to_owned()), ..equals("1\n22") };
+    assert_eq!(compile(&several).text(&output("a1b\nc22")), "1\n22");
     assert!(holds(&several, "a1b\nc22"), "matches are joined by line breaks and empty ones are left out");
     let number =
         OutputSpec { find: Some("[0-9]+".to_owned()), at_least: Some("10".to_owned()), ..OutputSpec::default() };
