@@ -148,6 +148,11 @@ impl AccessLog {
         Self { inner: Arc::new(Inner { sink, start: Instant::now(), buffer: Mutex::default() }) }
     }
 
+    /// Writes out what is buffered, without waiting for the timer.
+    pub(super) fn flush(&self) {
+        self.inner.flush();
+    }
+
     /// Buffers one line.
     pub(super) fn write(&self, record: &Record) {
         let mut buffer = self.inner.buffer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -18,20 +18,34 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 /// How long a connection without an upstream stays open if the client sends nothing.
 const CLOSE_DELAY: Duration = Duration::from_millis(1);
 
-/// A pod's sidecar; cheap to clone. Give it to [`NetNs::set_sidecar`].
+/// A pod's sidecar; cheap to clone. Give it to [`NetNs::set_sidecar`]. When the last clone goes, its connections are closed and the
+/// log is written out.
 #[derive(Clone)]
 pub struct Sidecar {
     pub(super) inner: Arc<Inner>,
+    _alive: Arc<Alive>,
+}
+
+/// Ends the sidecar's work when it goes.
+struct Alive(Arc<Inner>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.stop.cancel();
+        self.0.log.flush();
+    }
 }
 
 pub(super) struct Inner {
     view: Mutex<Arc<MeshView>>,
     log: AccessLog,
     rng: Mutex<Pcg64Mcg>,
+    stop: CancellationToken,
     pub(super) upstreams: Upstreams,
 }
 
@@ -44,9 +58,11 @@ impl Sidecar {
             view: Mutex::new(Arc::new(view)),
             log: AccessLog::new(sink),
             rng: Mutex::new(Pcg64Mcg::seed_from_u64(seed)),
+            stop: CancellationToken::new(),
             upstreams: Upstreams::default(),
         };
-        Self { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        Self { _alive: Arc::new(Alive(Arc::clone(&inner))), inner }
     }
 
     /// The configuration that it works with now.
@@ -107,7 +123,11 @@ impl Interceptor for Sidecar {
             start: netns.clock().now(),
             began: Instant::now(),
         };
-        tokio::spawn(captured.carry(app));
+        let stop = self.inner.stop.clone();
+        tokio::spawn(async move {
+            // A sidecar that stops closes its connections without a line.
+            stop.run_until_cancelled(captured.carry(app)).await;
+        });
     }
 }
 
