@@ -112,7 +112,7 @@ fn compare(before: &Value, after: &Value, path: &mut String, found: &mut Vec<Fie
             (Some(was), Some(is)) => compare(was, is, path, found),
             _ if SERVER_OWNED.contains(&path.as_str()) => {}
             _ => {
-                found.push(FieldChange { path: path.clone(), yaml_in: None, before: was.cloned(), after: is.cloned() })
+                found.push(FieldChange { path: path.clone(), yaml_in: None, before: was.cloned(), after: is.cloned() });
             }
         }
         path.truncate(length);

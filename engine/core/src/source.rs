@@ -206,7 +206,7 @@ pub fn tree(text: &str, limits: Limits) -> Result<Node, TreeError> {
     for next in Parser::new_from_str(text) {
         let (event, at) = next.map_err(|error| TreeError {
             span: point(text, error.marker().byte_offset()),
-            kind: TreeErrorKind::Syntax(error.info().to_owned()),
+            kind: TreeErrorKind::Syntax(error.info().clone()),
         })?;
         let span = span_of(&at);
         let fail = |kind| Err(TreeError { kind, span });

@@ -325,8 +325,7 @@ fn next_node(events: &mut Events<'_>) -> Result<Option<Node>, EditError> {
         Event::Alias(_) => node(end, Kind::Alias),
         Event::MappingStart(style, ..) => {
             let mut entries = Vec::new();
-            loop {
-                let Some(key) = next_node(events)? else { break };
+            while let Some(key) = next_node(events)? {
                 if key.is_end() {
                     let flow = style == StructureStyle::Flow;
                     let end =

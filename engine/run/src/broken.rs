@@ -3,7 +3,7 @@
 use periplus_core::expect::Mismatch;
 use periplus_core::outcome::{Failure, FailureKind, StepOutcome};
 
-use crate::cluster::ClusterError;
+use crate::cluster::{ClusterError, FileError, Inconclusive};
 use crate::recorder::RunEnded;
 
 /// Why a step, or one attempt of it, did not pass.
@@ -73,6 +73,16 @@ impl From<ClusterError> for Broken {
             Some(hint) => broken.advise(hint),
             None => broken,
         }
+    }
+}
+
+impl From<FileError> for Broken {
+    fn from(error: FileError) -> Self {
+        let kind = match &error {
+            FileError::Exec { reason: Inconclusive::NotSimulated(_), .. } => FailureKind::NotSimulated,
+            _ => FailureKind::Target,
+        };
+        Self::inconclusive(kind, error.to_string())
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn wait(located: &Located, condition: &str, seconds: u64) -> String {
 /// The pods that are meant, as an argument of `exec` or `logs`.
 fn pods(of: &PodsOf) -> String {
     match of {
-        PodsOf::Pod(name) => shell_quote(name).to_string(),
+        PodsOf::Pod(name) => shell_quote(name).clone(),
         PodsOf::Workload { kind, name } => format!("{}/{}", short(*kind), shell_quote(name)),
         PodsOf::Selector(labels) => format!("-l {}", shell_quote(labels)),
     }
@@ -101,7 +101,7 @@ pub(crate) fn exec(
 ) -> String {
     let interactive = if stdin { " -i" } else { "" };
     let (pod, container) = match chosen {
-        Some((pod, container)) => (shell_quote(pod).to_string(), Some(container)),
+        Some((pod, container)) => (shell_quote(pod).clone(), Some(container)),
         None => (pods(of), container),
     };
     let container = container.map_or_else(String::new, |container| format!(" -c {}", shell_quote(container)));

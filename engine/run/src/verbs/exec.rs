@@ -71,7 +71,7 @@ fn effective<'p>(bench: &'p Bench, step: &'p Step, exec: &'p Exec, depth: usize)
         }
     }
     found.program = exec.program.as_ref().or(found.program);
-    found.timeout = exec.timeout.map(|timeout| timeout.get()).or(found.timeout);
+    found.timeout = exec.timeout.map(periplus_core::model::Duration::get).or(found.timeout);
     found
 }
 

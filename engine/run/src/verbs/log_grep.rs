@@ -147,16 +147,12 @@ async fn set_marks(bench: &Bench, logs: &Logs) -> Result<Vec<LogMark>, Broken> {
                     container: container.clone(),
                     path: path.clone(),
                 };
-                let mark = bench.cluster.file_mark(&source, MARK_TIMEOUT).await.map_err(unreadable)?;
+                let mark = bench.cluster.file_mark(&source, MARK_TIMEOUT).await.map_err(Broken::from)?;
                 LogMark::File { namespace, pod: name, uid, container, path, inode: mark.inode, length: mark.length }
             }
         });
     }
     Ok(marks)
-}
-
-fn unreadable(error: cluster::FileError) -> Broken {
-    Broken::inconclusive(FailureKind::Target, error.to_string())
 }
 
 type Lines = BoxStream<'static, (u64, Result<Bytes, Broken>)>;
@@ -226,10 +222,10 @@ async fn file_lines(
         container: pod.container.clone(),
         path: path.to_owned(),
     };
-    let file = bench.cluster.follow_file(&source, &mark.unwrap_or_default(), within).await.map_err(unreadable)?;
+    let file = bench.cluster.follow_file(&source, &mark.unwrap_or_default(), within).await.map_err(Broken::from)?;
     let lines = stream::unfold(file, move |mut file| async move {
         let line = file.next_line().await?;
-        Some(((number, line.map(|line| line.bytes).map_err(unreadable)), file))
+        Some(((number, line.map(|line| line.bytes).map_err(Broken::from)), file))
     });
     Ok(lines.boxed())
 }
