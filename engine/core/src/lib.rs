@@ -15,6 +15,7 @@ pub mod load;
 pub mod manifest;
 pub mod model;
 pub mod outcome;
+pub mod params;
 pub mod plan;
 pub mod redact;
 pub mod source;

@@ -7,6 +7,7 @@ use super::{API_VERSION, Decoder};
 use crate::codes::Code;
 use crate::diag::{Diagnostic, nearest};
 use crate::model::{Can, Cleanup, Param, ParamType, Requirement, Runbook, ScalarType, StepId};
+use crate::params::check_default;
 use crate::source::{Node, NodeKind, Spanned};
 
 impl Decoder<'_> {
@@ -68,7 +69,7 @@ impl Decoder<'_> {
                     Diagnostic::error(Code::BadValue, span, format!("`{name}` cannot name a parameter"))
                         .help("a name has letters, digits and underscores, and does not start with a digit"),
                 );
-            } else if let Some(param) = self.param(node) {
+            } else if let Some(param) = self.param(name, node) {
                 params.insert(name.to_owned(), param);
             } else {
                 self.lost_names.insert(name.to_owned());
@@ -77,7 +78,7 @@ impl Decoder<'_> {
         params
     }
 
-    fn param(&mut self, node: &Node) -> Option<Param> {
+    fn param(&mut self, name: &str, node: &Node) -> Option<Param> {
         let mut object = self.object(node, "a parameter")?;
         let kind_node = object.need(self, "type");
         let kind_name = kind_node.and_then(|node| self.spanned(node));
@@ -109,7 +110,11 @@ impl Decoder<'_> {
         }
         let default =
             default.map(|(values, span)| Spanned::new(values.into_iter().map(|text| text.raw).collect(), span));
-        Some(Param { kind, description, default, env, optional, pattern, secret, span })
+        let param = Param { kind, description, default, env, optional, pattern, secret, span };
+        if let (Err(reason), Some(default)) = (check_default(name, &param), &param.default) {
+            self.problem(Code::BadParameter, default.span, reason);
+        }
+        Some(param)
     }
 
     fn param_type(
