@@ -48,10 +48,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Check a runbook without contacting anything
     Lint(cmd::lint::Lint),
+    /// Carry a runbook out on a cluster
+    Run(cmd::run::RunCommand),
+    /// Show what a run would do, without contacting anything
+    Plan(cmd::plan::PlanCommand),
     /// List past runs and rehearsals
     Runs(cmd::runs::Runs),
     /// Show the report of a past run again
     Show(cmd::show::Show),
+    /// Take back what a run changed
+    Undo(cmd::undo::Undo),
     /// Print the completion script of a shell
     Completions(cmd::completions::Completions),
 }

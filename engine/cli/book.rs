@@ -2,6 +2,8 @@
 //!
 //! A runbook argument is a file, or a folder with a `runbook.yaml`. Nothing outside the runbook's folder is read for it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
@@ -10,6 +12,8 @@ use periplus_core::codes::Code;
 use periplus_core::diag::Diagnostic;
 use periplus_core::load::{self, Files, Loaded};
 use periplus_core::source::{LIMITS, Source};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::error::CliError;
 
@@ -31,6 +35,8 @@ pub(crate) struct Book {
     pub(crate) folder: PathBuf,
     /// Its text.
     pub(crate) source: Source,
+    /// The files that it names, by path, once it was loaded.
+    files: RefCell<BTreeMap<String, String>>,
 }
 
 impl Book {
@@ -43,12 +49,27 @@ impl Book {
             _ => PathBuf::from("."),
         };
         let source = Source { name: file.display().to_string(), text };
-        Ok(Self { named: named.to_owned(), folder, source })
+        Ok(Self { named: named.to_owned(), folder, source, files: RefCell::default() })
     }
 
     /// Loads it, with all that is wrong with it.
     pub(crate) fn load(&self) -> Loaded {
-        load::load(&self.source, &Folder(&self.folder))
+        load::load(&self.source, self)
+    }
+
+    /// SHA-256 over the runbook and the files it names, in hex. Lengths go in as well, so that moving text from one file
+    /// to another makes a difference.
+    pub(crate) fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        let files = self.files.borrow();
+        let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+        for (path, text) in std::iter::once(("", self.source.text.as_str())).chain(texts) {
+            for part in [path, text] {
+                hasher.update((part.len() as u64).to_be_bytes());
+                hasher.update(part);
+            }
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -171,16 +192,15 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, TextProblem> 
     String::from_utf8(bytes).map_err(|error| TextProblem::NotUtf8(error.utf8_error().valid_up_to()))
 }
 
-/// The files beside a runbook.
-pub(crate) struct Folder<'a>(pub(crate) &'a Path);
-
-impl Files for Folder<'_> {
+impl Files for Book {
     fn read(&self, path: &str) -> Result<String, String> {
         let relative = Path::new(path);
         let inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         if !inside {
             return Err("it must lie in the runbook's folder".to_owned());
         }
-        read_text(&self.0.join(relative), FILE_BYTES).map_err(|problem| problem.text())
+        let text = read_text(&self.folder.join(relative), FILE_BYTES).map_err(|problem| problem.text())?;
+        self.files.borrow_mut().insert(path.to_owned(), text.clone());
+        Ok(text)
     }
 }

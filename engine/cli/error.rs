@@ -2,7 +2,7 @@
 //!
 //! Everything that is wrong is shown here, in one form: what, then what to do about it.
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 
 use periplus_core::diag::Diagnostic;
 use periplus_core::outcome::ExitCode;
@@ -63,8 +63,7 @@ impl CliError {
             Self::Message { code, what, help } => (message(what, help.as_deref(), theme), *code),
             Self::ReaderGone => return ExitCode::Passed,
         };
-        // Where standard error cannot be written there is nobody left to tell.
-        drop(io.stderr.write_all(text.as_bytes()));
+        io.message(&text);
         code
     }
 }

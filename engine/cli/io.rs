@@ -84,6 +84,11 @@ impl Io {
         self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Writes a message for people. Where standard error cannot be written there is nobody left to tell.
+    pub(crate) fn message(&mut self, text: &str) {
+        drop(self.stderr.write_all(text.as_bytes()));
+    }
+
     /// Decides how each stream may look: `--color`, else `NO_COLOR`, else whether it is a terminal.
     pub(crate) fn choose_colour(&mut self, choice: ColorChoice) {
         let forbidden = self.var("NO_COLOR").is_some() || self.var("TERM") == Some("dumb");

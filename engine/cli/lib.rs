@@ -5,9 +5,15 @@
 
 mod args;
 mod book;
+mod cluster;
 mod cmd;
+mod confirm;
 mod error;
 mod io;
+mod output;
+mod params;
+mod prepare;
+mod session;
 mod state;
 
 use std::ffi::OsString;

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use periplus_core::event::RunId;
 use periplus_run::{StateDir, StateDirError};
 
 use crate::args::StateArgs;
@@ -23,6 +25,12 @@ pub(crate) fn state_dir(args: &StateArgs, io: &Io) -> Result<StateDir, CliError>
         None => Err(CliError::invalid("there is no place to keep runs: neither XDG_STATE_HOME nor HOME is set")
             .help("name one with --state-dir DIR")),
     }
+}
+
+/// The id of a run that starts now. Two runs within one instant of one process differ by the clock's nanoseconds.
+pub(crate) fn run_id(runbook: &str, now: Timestamp) -> RunId {
+    let noise = now.subsec_nanosecond().unsigned_abs() ^ std::process::id().rotate_left(16);
+    RunId(format!("{runbook}-{}-{:04x}", now.strftime("%Y%m%dT%H%M%SZ"), (noise ^ (noise >> 16)) & 0xffff))
 }
 
 impl From<StateDirError> for CliError {

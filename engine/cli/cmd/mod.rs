@@ -2,8 +2,11 @@
 
 pub(crate) mod completions;
 pub(crate) mod lint;
+pub(crate) mod plan;
+pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod show;
+pub(crate) mod undo;
 
 use periplus_core::outcome::ExitCode;
 
@@ -15,8 +18,11 @@ use crate::io::Io;
 pub(crate) fn dispatch(command: Command, io: &mut Io) -> Result<ExitCode, CliError> {
     match command {
         Command::Lint(lint) => lint.run(io),
+        Command::Run(run) => run.run(io),
+        Command::Plan(plan) => plan.run(io),
         Command::Runs(runs) => runs.run(io),
         Command::Show(show) => show.run(io),
+        Command::Undo(undo) => undo.run(io),
         Command::Completions(completions) => completions.run(io),
     }
 }

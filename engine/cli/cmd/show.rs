@@ -2,8 +2,6 @@
 //!
 //! Nothing is contacted and nothing is run.
 
-use std::io::Write as _;
-
 use clap::{Args, ValueEnum};
 use periplus_core::event::Event;
 use periplus_core::journal::Journal;
@@ -78,7 +76,7 @@ impl Show {
         }
         if journal.torn_bytes > 0 {
             let note = "note: the end of this journal was torn off, most likely by a crash; what is whole is shown\n";
-            drop(io.stderr.write_all(note.as_bytes()));
+            io.message(note);
         }
         Ok(ExitCode::Passed)
     }

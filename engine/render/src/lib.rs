@@ -16,6 +16,7 @@ pub mod fanout;
 pub mod history;
 pub mod json;
 pub mod junit;
+pub mod plan;
 pub mod plural;
 pub mod reporter;
 pub mod style;

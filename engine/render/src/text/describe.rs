@@ -258,7 +258,8 @@ pub(crate) fn clock(ms: u64, state: &RunState) -> String {
 }
 
 /// The line that names the target, first and last in every run.
-pub(crate) fn target_line(target: &Target) -> String {
+#[must_use]
+pub fn target_line(target: &Target) -> String {
     match target {
         Target::Lab { .. } => "REHEARSAL in the embedded lab. No cluster is contacted.".to_owned(),
         Target::Cluster { context, server, uid, user } => {

@@ -41,7 +41,8 @@ pub struct LineReporter<W> {
     out: W,
     theme: Theme,
     verbosity: Verbosity,
-    columns: Columns,
+    /// Known from the first event on.
+    columns: Option<Columns>,
     waited: BTreeMap<StepId, (u64, String)>,
 }
 
@@ -54,30 +55,27 @@ struct Columns {
 impl<W: Write> LineReporter<W> {
     /// Writes to `out`.
     pub const fn new(out: W, theme: Theme, verbosity: Verbosity) -> Self {
-        Self { out, theme, verbosity, columns: Columns { target: String::new(), step: 0 }, waited: BTreeMap::new() }
+        Self { out, theme, verbosity, columns: None, waited: BTreeMap::new() }
     }
 
+    /// Names the target, before the first event that this reporter is told: a run's first, or an undo's.
     fn begin(&mut self, state: &RunState) -> io::Result<()> {
         let Some(started) = &state.started else { return Ok(()) };
         let ids = started.steps.iter().map(|step| columns(step.id.as_str()));
-        self.columns = Columns {
+        self.columns = Some(Columns {
             target: cut(&clean::line(target_word(&started.target)), TARGET_WIDTH),
             step: ids.max().unwrap_or(0).min(STEP_WIDTH),
-        };
+        });
         let line = target_line(&started.target);
-        writeln!(self.out, "{}", self.theme.paint(Role::Strong, clean::line(&line)))?;
-        for param in &started.params {
-            let text = format!("{}={} ({})", param.name, param.value, param.source);
-            self.line(0, None, "param", Role::Dim, &text)?;
-        }
-        Ok(())
+        writeln!(self.out, "{}", self.theme.paint(Role::Strong, clean::line(&line)))
     }
 
     fn line(&mut self, ms: u64, step: Option<&StepId>, word: &str, role: Role, text: &str) -> io::Result<()> {
         let time = time::column(ms);
-        let step = pad(step.map_or("-", StepId::as_str), self.columns.step);
+        let (target, width) = self.columns.as_ref().map_or(("-", 0), |columns| (columns.target.as_str(), columns.step));
+        let step = pad(step.map_or("-", StepId::as_str), width);
         let word = self.theme.paint(role, pad(word, WORD_WIDTH));
-        let line = format!("{time:>9}  {}  {step}  {word}  {}", self.columns.target, clean::line(text));
+        let line = format!("{time:>9}  {}  {step}  {word}  {}", target, clean::line(text));
         writeln!(self.out, "{}", line.trim_end())
     }
 
@@ -95,8 +93,14 @@ impl<W: Write> LineReporter<W> {
 
 impl<W: Write> Reporter for LineReporter<W> {
     fn on_event(&mut self, event: &Event, state: &RunState) -> io::Result<()> {
-        if let EventKind::RunStarted(_) = &event.kind {
+        if self.columns.is_none() {
             self.begin(state)?;
+        }
+        if let EventKind::RunStarted(started) = &event.kind {
+            for param in &started.params {
+                let text = format!("{}={} ({})", param.name, param.value, param.source);
+                self.line(event.elapsed_ms, None, "param", Role::Dim, &text)?;
+            }
         }
         if let EventKind::Waiting { step, what } = &event.kind
             && !self.wants_wait(step, what, event.elapsed_ms)

@@ -15,6 +15,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use describe::target_line;
 pub use line::{LineReporter, Verbosity};
 pub use progress::{ProgressReporter, Screen};
-pub use summary::SummaryReporter;
+pub use summary::{SummaryReporter, shell_word, standing_list};

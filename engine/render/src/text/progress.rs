@@ -48,7 +48,8 @@ pub struct ProgressReporter {
     rows: Vec<ProgressBar>,
     theme: Theme,
     verbosity: Verbosity,
-    step_width: usize,
+    /// Known from the first event on.
+    step_width: Option<usize>,
     running: BTreeMap<usize, Row>,
     elapsed_ms: u64,
 }
@@ -70,7 +71,7 @@ impl ProgressReporter {
             rows: Vec::new(),
             theme,
             verbosity,
-            step_width: 0,
+            step_width: None,
             running: BTreeMap::new(),
             elapsed_ms: 0,
         }
@@ -79,11 +80,15 @@ impl ProgressReporter {
     fn begin(&mut self, state: &RunState) -> io::Result<()> {
         let Some(started) = &state.started else { return Ok(()) };
         let ids = started.steps.iter().map(|step| columns(step.id.as_str()));
-        self.step_width = ids.max().unwrap_or(0).min(STEP_WIDTH);
+        self.step_width = Some(ids.max().unwrap_or(0).min(STEP_WIDTH));
         let target = target_line(&started.target);
         let title = &started.runbook.title;
         self.say(&self.theme.paint(Role::Strong, clean::line(&target)).to_string())?;
         self.say(&self.theme.paint(Role::Dim, clean::line(&format!("{title} · {}", started.run))).to_string())
+    }
+
+    fn step_width(&self) -> usize {
+        self.step_width.unwrap_or(0)
     }
 
     /// Writes a line that stays, above the rows.
@@ -93,11 +98,11 @@ impl ProgressReporter {
 
     fn say_sentence(&self, step: Option<&StepState>, sentence: &Sentence) -> io::Result<()> {
         let glyph = self.theme.paint(sentence.role, self.theme.glyph(sentence.role));
-        let id = pad(step.map_or(sentence.word, |step| step.summary.id.as_str()), self.step_width);
+        let id = pad(step.map_or(sentence.word, |step| step.summary.id.as_str()), self.step_width());
         let took = step.and_then(StepState::duration_ms).map(time::prose).unwrap_or_default();
         let took = self.theme.paint(Role::Dim, pad(&took, 8)).to_string();
         let text = if sentence.text.is_empty() { sentence.word } else { &sentence.text };
-        let room = self.theme.width().saturating_sub(self.step_width + 14);
+        let room = self.theme.width().saturating_sub(self.step_width() + 14);
         let text = cut(&clean::line(text), room.max(20));
         self.say(format!("{glyph} {id}  {took}  {text}").trim_end())
     }
@@ -185,14 +190,14 @@ impl ProgressReporter {
 
     fn row_text(&self, row: &Row) -> String {
         let glyph = self.theme.paint(Role::Command, if self.theme.unicode() { "▸" } else { ">" });
-        let id = pad(row.step.as_str(), self.step_width);
+        let id = pad(row.step.as_str(), self.step_width());
         let took = pad(&time::prose(self.elapsed_ms.saturating_sub(row.started_ms)), 8);
         let mut text = Vec::new();
         if row.attempts > 1 {
             text.push(format!("attempt {}", row.attempts));
         }
         text.extend(row.waiting_for.iter().map(|what| format!("waiting for {what}")));
-        let room = self.theme.width().saturating_sub(self.step_width + 14).max(20);
+        let room = self.theme.width().saturating_sub(self.step_width() + 14).max(20);
         let text = cut(&clean::line(&text.join(", ")), room);
         format!("{glyph} {id}  {}  {text}", self.theme.paint(Role::Dim, took)).trim_end().to_owned()
     }
@@ -201,7 +206,7 @@ impl ProgressReporter {
 impl Reporter for ProgressReporter {
     fn on_event(&mut self, event: &Event, state: &RunState) -> io::Result<()> {
         self.elapsed_ms = event.elapsed_ms;
-        if let EventKind::RunStarted(_) = &event.kind {
+        if self.step_width.is_none() {
             self.begin(state)?;
         }
         self.follow(event, state);

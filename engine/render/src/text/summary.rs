@@ -22,16 +22,22 @@ const LABELS: usize = 7;
 /// Most objects of the target that are listed by name.
 const LISTED: usize = 20;
 
-/// Writes the summary when the run is over.
+/// Writes the summary when the run, or its undo, is over.
 pub struct SummaryReporter<W> {
     out: W,
     theme: Theme,
+    text: fn(&RunState, Theme) -> String,
 }
 
 impl<W: Write> SummaryReporter<W> {
-    /// Writes to `out`.
+    /// Writes the [`summary`] of a run to `out`.
     pub const fn new(out: W, theme: Theme) -> Self {
-        Self { out, theme }
+        Self { out, theme, text: summary }
+    }
+
+    /// Writes the summary of an undo, [`undone`], to `out`.
+    pub const fn of_undo(out: W, theme: Theme) -> Self {
+        Self { out, theme, text: undone }
     }
 }
 
@@ -41,7 +47,7 @@ impl<W: Write> Reporter for SummaryReporter<W> {
     }
 
     fn finish(&mut self, state: &RunState) -> io::Result<()> {
-        self.out.write_all(summary(state, self.theme).as_bytes())?;
+        self.out.write_all((self.text)(state, self.theme).as_bytes())?;
         self.out.flush()
     }
 }
@@ -71,6 +77,28 @@ pub fn summary(state: &RunState, theme: Theme) -> String {
     warnings(&mut page, state);
     left_behind(&mut page, state, started);
     next(&mut page, state, started);
+    page.blank();
+    page.line(0, Role::Strong, &target_line(&started.target));
+    page.into_text()
+}
+
+/// The summary of an undo: what was taken back, and what was not.
+#[must_use]
+pub fn undone(state: &RunState, theme: Theme) -> String {
+    let mut page = Page::new(theme);
+    let Some(started) = &state.started else { return page.into_text() };
+    let tried = || state.changes.values().filter_map(|change| change.undone.as_ref());
+    let (all, complete) = (tried().count(), tried().filter(|result| result.is_complete()).count());
+    let role = if all == complete { Role::Good } else { Role::Bad };
+    let sign = theme.paint(role, theme.glyph(role));
+    page.blank();
+    page.raw(0, &format!("{sign} {complete} of {} taken back", plural::count(all, "change")));
+    left_behind(&mut page, state, started);
+    if all > complete {
+        page.blank();
+        page.line(0, Role::Plain, "To overwrite what others changed since:");
+        page.line(2, Role::Command, &format!("periplus undo {} --force", started.run));
+    }
     page.blank();
     page.line(0, Role::Strong, &target_line(&started.target));
     page.into_text()
@@ -205,11 +233,14 @@ fn warnings(page: &mut Page, state: &RunState) {
 }
 
 fn left_behind(page: &mut Page, state: &RunState, started: &RunStarted) {
-    let standing: Vec<_> = state.standing_changes().collect();
-    if standing.is_empty() || started.target.is_lab() {
-        return;
+    if state.standing_changes().next().is_some() && !started.target.is_lab() {
+        page.blank();
+        standing(page, state);
     }
-    page.blank();
+}
+
+fn standing(page: &mut Page, state: &RunState) {
+    let standing: Vec<_> = state.standing_changes().collect();
     let changes = plural::count(standing.len(), "change");
     page.line(0, Role::Strong, &format!("Left in the cluster: {changes} of this run"));
     for change in standing.iter().take(LISTED) {
@@ -252,8 +283,18 @@ fn next(page: &mut Page, state: &RunState, started: &RunStarted) {
     }
 }
 
+/// The changes that stand, below a heading: what an undo asks about.
+#[must_use]
+pub fn standing_list(state: &RunState, heading: &str, theme: Theme) -> String {
+    let mut page = Page::new(theme);
+    page.line(0, Role::Strong, heading);
+    standing(&mut page, state);
+    page.into_text()
+}
+
 /// The text as one word of a POSIX shell.
-fn shell_word(text: &str) -> String {
+#[must_use]
+pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

@@ -3,7 +3,7 @@
 //! The files are read and merged by kube; choosing the context and the proxy is done here, because kube applies
 //! `NO_PROXY` to the proxy's own address and refuses an entry that is merely empty.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use http::Uri;
@@ -32,6 +32,17 @@ impl ContextChoice {
     pub fn parse(text: &str) -> Self {
         if text == "@current" { Self::Current } else { Self::Named(text.to_owned()) }
     }
+}
+
+/// The names of a kubeconfig's contexts, in its order. Nothing is contacted.
+///
+/// # Errors
+///
+/// [`ClusterError::Config`] where the kubeconfig cannot be read.
+pub fn contexts(file: Option<&Path>) -> Result<Vec<String>, ClusterError> {
+    let kubeconfig = file.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
+    let kubeconfig = kubeconfig.map_err(|error| ClusterError::Config(super::client::chain(&error)))?;
+    Ok(kubeconfig.contexts.into_iter().map(|entry| entry.name).collect())
 }
 
 /// What was found: kube's configuration, the context's name, and the proxy on the way.

@@ -36,7 +36,7 @@ pub use error::{ClusterError, FieldError, FieldOwner};
 pub use exec::{ExecOutcome, ExecRequest, Inconclusive, MAX_OUTPUT, Output};
 pub use files::{FileError, FileLine, FileMark, FileSource, FileStream};
 pub use identity::Identity;
-pub use kubeconfig::ContextChoice;
+pub use kubeconfig::{ContextChoice, contexts};
 pub use lease::{Lease, LeaseError, LeaseSpec};
 pub use log_window::{LogLine, LogMark};
 pub use logs::{LogSource, LogStream};

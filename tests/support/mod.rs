@@ -1,0 +1,6 @@
+//! What tests of the program share.
+
+mod case;
+mod redact;
+
+pub(crate) use case::Case;
