@@ -26,6 +26,7 @@ pub mod mesh;
 pub mod net;
 pub mod process;
 pub mod programs;
+mod shell;
 pub mod squid;
 pub mod status;
 pub mod store;

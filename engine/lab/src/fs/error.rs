@@ -50,9 +50,9 @@ pub enum FsError {
     /// `EBADF`: the file was not opened for this.
     #[error("Bad file descriptor")]
     BadDescriptor,
-    /// The content of a program file, which the lab does not have.
-    #[error("not simulated: the content of a program file")]
-    ProgramContent,
+    /// The content of a program or of a device, which the lab does not have.
+    #[error("not simulated: the content of this file")]
+    NotSimulated,
 }
 
 impl From<FsError> for io::Error {
@@ -61,7 +61,7 @@ impl From<FsError> for io::Error {
             FsError::NotFound => io::ErrorKind::NotFound,
             FsError::PermissionDenied | FsError::NotPermitted => io::ErrorKind::PermissionDenied,
             FsError::AlreadyExists => io::ErrorKind::AlreadyExists,
-            FsError::ProgramContent => return io::Error::other(error),
+            FsError::NotSimulated => return io::Error::other(error),
             _ => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)

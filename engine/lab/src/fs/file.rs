@@ -92,7 +92,7 @@ impl File {
     ///
     /// # Errors
     /// [`FsError::BadDescriptor`] when it is open for writing only, [`FsError::IsADirectory`] for a directory,
-    /// [`FsError::ProgramContent`] for a program.
+    /// [`FsError::NotSimulated`] for a program and for `/dev/zero`.
     pub fn read_at(&self, offset: u64, max: usize) -> Result<Vec<u8>, FsError> {
         if !self.options.read {
             return Err(FsError::BadDescriptor);
@@ -104,8 +104,8 @@ impl File {
                 Ok(data[start..data.len().min(start.saturating_add(max))].to_vec())
             }
             Kind::Directory(_) => Err(FsError::IsADirectory),
-            Kind::Program(_) => Err(FsError::ProgramContent),
-            Kind::Device(Device::Zero) => Ok(vec![0; max.min(4096)]),
+            Kind::Program(_) => Err(FsError::NotSimulated),
+            Kind::Device(Device::Zero) => Err(FsError::NotSimulated),
             Kind::Device(_) | Kind::Link(_) => Ok(Vec::new()),
         }
     }
@@ -133,7 +133,7 @@ impl File {
         let mut tree = self.place.volume.tree();
         let old = match &tree.get(self.place.inode)?.kind {
             Kind::File(content) => content.len(),
-            Kind::Program(_) => return Err(FsError::ProgramContent),
+            Kind::Program(_) => return Err(FsError::NotSimulated),
             _ => return Ok(*offset),
         };
         let start = if self.options.append { old } else { usize::try_from(*offset).map_err(|_| FsError::NoSpace)? };

@@ -4,7 +4,7 @@
 
 use super::{Container, Exit, Fd, IoError, SIGPIPE};
 use crate::clock::Clock;
-use crate::fs::{self, Fs};
+use crate::fs::{self, Device, Fs, FsError, OpenOptions};
 use crate::image::Image;
 use crate::net::NetNs;
 use futures::future::BoxFuture;
@@ -87,6 +87,18 @@ impl Process {
     #[must_use]
     pub fn stderr(&self) -> Fd {
         self.fd(2)
+    }
+
+    /// Opens a file; the devices that stand for the process's own descriptors give those.
+    ///
+    /// # Errors
+    /// As of `open(2)`.
+    pub fn open(&self, path: &str, options: OpenOptions) -> Result<Fd, FsError> {
+        let file = self.fs.open(&self.path(path), options)?;
+        Ok(match file.device() {
+            Some(Device::Descriptor(number)) => self.fd(number),
+            _ => Fd::file(file),
+        })
     }
 
     /// Writes to standard output.

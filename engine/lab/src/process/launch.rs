@@ -5,6 +5,7 @@
 use super::{Exit, Process, SIGKILL};
 use crate::fs::{self, FsError};
 use crate::programs;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -134,13 +135,19 @@ impl Process {
             let name = if program == "busybox" { self.name() } else { program };
             return Exit::not_simulated(format!("the program {name}"));
         };
+        let supervisor = Self { fds: BTreeMap::new(), ..self.clone() };
+        supervisor.supervise(main(self)).await
+    }
+
+    /// Keeps this process in the container's table while `body` runs, and ends it when a signal says so.
+    pub(crate) async fn supervise(self, body: impl Future<Output = Exit> + Send) -> Exit {
         let (guard, signals) = self.container.enter(&self);
         let (container, pid) = (self.container.clone(), self.pid);
-        let killed = killed(signals, move || container.handles_signals(pid));
+        drop(self);
         let exit = tokio::select! {
             biased;
-            signal = killed => Exit::Signal(signal),
-            exit = main(self) => exit,
+            signal = killed(signals, || container.handles_signals(pid)) => Exit::Signal(signal),
+            exit = body => exit,
         };
         drop(guard);
         exit

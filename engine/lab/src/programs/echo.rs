@@ -1,0 +1,95 @@
+//! `echo` in its three dialects.
+//!
+//! Invariant: dash reads backslashes and knows only `-n`; GNU and BusyBox read them only after `-e`.
+
+use crate::process::{Exit, Process};
+
+/// `/bin/echo` of GNU, and BusyBox's, builtin or not.
+pub(super) async fn main(process: Process) -> Exit {
+    let mut args = process.args();
+    let (mut newline, mut escapes) = (true, false);
+    while let Some((first, rest)) = args.split_first() {
+        let Some(letters) = first.strip_prefix('-') else { break };
+        if letters.is_empty() || !letters.chars().all(|letter| "neE".contains(letter)) {
+            break;
+        }
+        for letter in letters.chars() {
+            match letter {
+                'n' => newline = false,
+                letter => escapes = letter == 'e',
+            }
+        }
+        args = rest;
+    }
+    say(&process, args, newline, escapes).await
+}
+
+/// dash's builtin.
+pub(super) async fn dash(process: Process) -> Exit {
+    match process.args().split_first() {
+        Some((first, rest)) if first == "-n" => say(&process, rest, false, true).await,
+        _ => say(&process, process.args(), true, true).await,
+    }
+}
+
+async fn say(process: &Process, args: &[String], newline: bool, escapes: bool) -> Exit {
+    let text = args.join(" ");
+    let (mut out, stopped) = if escapes { unescape(&text) } else { (text.into_bytes(), false) };
+    if newline && !stopped {
+        out.push(b'\n');
+    }
+    match process.print(out).await {
+        Ok(()) => Exit::SUCCESS,
+        Err(exit) => exit,
+    }
+}
+
+/// Reads backslash sequences as `echo -e` and `printf %b` do; true when `\c` asks to stop all output.
+pub(super) fn unescape(text: &str) -> (Vec<u8>, bool) {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] != b'\\' || at + 1 == bytes.len() {
+            out.push(bytes[at]);
+            at += 1;
+            continue;
+        }
+        at += 2;
+        match bytes[at - 1] {
+            b'a' => out.push(7),
+            b'b' => out.push(8),
+            b'c' => return (out, true),
+            b'e' => out.push(27),
+            b'f' => out.push(12),
+            b'n' => out.push(b'\n'),
+            b'r' => out.push(b'\r'),
+            b't' => out.push(b'\t'),
+            b'v' => out.push(11),
+            b'\\' => out.push(b'\\'),
+            b'0' => {
+                let (byte, used) = number(&bytes[at..], 8, 3);
+                out.push(byte);
+                at += used;
+            }
+            b'x' => {
+                let (byte, used) = number(&bytes[at..], 16, 2);
+                if used == 0 {
+                    out.extend(b"\\x");
+                } else {
+                    out.push(byte);
+                }
+                at += used;
+            }
+            other => out.extend([b'\\', other]),
+        }
+    }
+    (out, false)
+}
+
+/// At most `max` digits of a number; the low byte and how many there were.
+pub(super) fn number(bytes: &[u8], base: u32, max: usize) -> (u8, usize) {
+    let digits: Vec<u32> = bytes.iter().take(max).map_while(|&byte| char::from(byte).to_digit(base)).collect();
+    let value = digits.iter().fold(0, |value, digit| value * base + digit);
+    (u8::try_from(value & 0xff).unwrap_or(0), digits.len())
+}
