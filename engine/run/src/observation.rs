@@ -21,6 +21,9 @@ use crate::checks;
 use crate::recorder::Recorder;
 use crate::verbs::{Attempt, Done, Invocation, mark_logs};
 
+/// Lines of the judged text that are kept for documents.
+const SEEN_LINES: usize = 40;
+
 /// One check of an observation.
 struct Judge<'p> {
     position: usize,
@@ -292,12 +295,7 @@ fn held(bench: &Bench, recorder: &Recorder, judge: &Judge<'_>, output: &Output) 
             bench.keep_capture(&name, &value, false);
         }
     }
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let Some(find) = &judge.expect.check.find else {
-        return Ok(stdout.lines().take(40).map(str::to_owned).collect());
-    };
-    let find = expression(&bench.text(find)?)?;
-    Ok(find.find_iter(&stdout).take(40).map(|found| found.as_str().to_owned()).collect())
+    Ok(judge.check.text(&seen).lines().take(SEEN_LINES).map(str::to_owned).collect())
 }
 
 /// Takes what `capture: {NAME: {find}}` names from standard output.
