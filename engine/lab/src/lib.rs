@@ -21,6 +21,7 @@ pub mod controllers;
 pub mod fault;
 pub mod fs;
 pub mod image;
+pub mod kubelet;
 pub mod log;
 pub mod mesh;
 pub mod net;

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 /// FNV-1a with 32 bits.
-pub(super) fn fnv32(bytes: &[u8]) -> u32 {
+pub(crate) fn fnv32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a controller reads through [`View`] and returns [`Plan`]s; only the driver writes.
 
-mod condition;
+pub(crate) mod condition;
 mod deployment;
 mod driver;
 mod endpoints;
@@ -16,6 +16,7 @@ mod rollout;
 
 pub use driver::Controllers;
 pub use event::{Note, record};
+pub(crate) use hash::fnv32;
 pub use plan::{Action, Plan, View};
 
 #[cfg(test)]

@@ -93,6 +93,11 @@ impl ExecOutcome {
         Self::runtime_refusal(exec_id, "args must not be empty")
     }
 
+    /// Any other reason for which nothing was started, such as `exec: "x": permission denied`, in the words of containerd and runc.
+    pub fn not_started(exec_id: &str, why: &str) -> Self {
+        Self::runtime_refusal(exec_id, &format!("unable to start container process: {why}"))
+    }
+
     fn runtime_refusal(exec_id: &str, why: &str) -> Self {
         Self::NotStarted(format!(
             "failed to exec in container: failed to start exec {exec_id:?}: OCI runtime exec failed: exec failed: {why}: unknown"

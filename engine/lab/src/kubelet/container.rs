@@ -1,0 +1,446 @@
+//! One container of a pod: created, watched over, restarted, ended.
+//!
+//! Invariant: the task of a container returns only when its process is gone.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use serde_json::Value;
+
+use super::env::{self, ConfigError};
+use super::pod::PodRun;
+use super::probe::Probe;
+use super::state::{Ended, Instance, Phase};
+use crate::controllers::fnv32;
+use crate::fs::Mount;
+use crate::image::Image;
+use crate::log::{ContainerLog, Stream};
+use crate::process::{Container, ContainerSpec, Exit, Fd, SIGTERM};
+use crate::store::meta;
+
+/// How long a container takes to start, in milliseconds of lab time; where in between is drawn by the seed.
+const START_DELAY: std::ops::Range<u64> = 300..1000;
+
+/// The first wait before a container is started a third time; it doubles from there.
+const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
+
+/// The longest wait before a container is started again.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+
+/// A container that has run for this long starts with a clean record.
+const GOOD_RUN: Duration = Duration::from_secs(600);
+
+/// Keeps one container as the pod's restart policy asks, until it must end or is done.
+pub(super) async fn run(pod: Arc<PodRun>, name: String) {
+    let Some(spec) = specification(&pod.pod, &name).cloned() else { return };
+    let salt = format!("{}/{}/{name}", meta::namespace(&pod.pod), meta::name(&pod.pod));
+    let rng = Pcg64::seed_from_u64(pod.shared.seed ^ u64::from(fnv32(salt.as_bytes())));
+    Keeper { pod, name, spec, rng, back_off: Duration::ZERO }.keep().await;
+}
+
+fn specification<'a>(pod: &'a Value, name: &str) -> Option<&'a Value> {
+    let lists = ["/spec/initContainers", "/spec/containers"];
+    let mut specs = lists.iter().filter_map(|list| pod.pointer(list)?.as_array()).flatten();
+    specs.find(|spec| spec["name"] == name)
+}
+
+struct Keeper {
+    pod: Arc<PodRun>,
+    name: String,
+    spec: Value,
+    rng: Pcg64,
+    back_off: Duration,
+}
+
+/// What there is to start.
+struct Prepared {
+    instance: Instance,
+    argv: Vec<String>,
+}
+
+impl Keeper {
+    async fn keep(mut self) {
+        loop {
+            let delay = Duration::from_millis(self.rng.random_range(START_DELAY));
+            let delay = delay + self.pod.shared.faults.start_delay(&self.pod.pod);
+            if !self.wait(delay).await {
+                return;
+            }
+            let Some(prepared) = self.prepare().await else { return };
+            let began = self.pod.shared.clock.now();
+            let Some(ended) = self.live(prepared, began).await else { return };
+            if !self.starts_again(&ended) {
+                let phase = Phase::Ended(ended);
+                self.pod.update_container(&self.name, |container| {
+                    container.phase = phase;
+                    container.started = false;
+                    container.ready = false;
+                });
+                return;
+            }
+            if !self.rest(ended).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits; false when the pod must end.
+    async fn wait(&self, delay: Duration) -> bool {
+        tokio::select! {
+            biased;
+            _ = self.pod.stopped() => false,
+            () = self.pod.shared.clock.sleep(delay) => true,
+        }
+    }
+
+    /// Whether a container that ended so is started again.
+    fn starts_again(&self, ended: &Ended) -> bool {
+        let state = self.pod.state();
+        let Some(container) = state.containers.get(&self.name) else { return false };
+        let policy = self.pod.pod.pointer("/spec/restartPolicy").and_then(Value::as_str).unwrap_or("Always");
+        !state.stopping
+            && match policy {
+                _ if container.sidecar => true,
+                _ if container.init => ended.code != 0 && policy != "Never",
+                "Never" => false,
+                "OnFailure" => ended.code != 0,
+                _ => true,
+            }
+    }
+
+    /// Waits between two runs; false when the pod must end meanwhile.
+    async fn rest(&mut self, ended: Ended) -> bool {
+        let ran = ended.finished.duration_since(ended.started);
+        if Duration::try_from(ran).is_ok_and(|ran| ran >= GOOD_RUN) {
+            self.back_off = Duration::ZERO;
+        }
+        let pause = self.back_off;
+        self.back_off = if pause.is_zero() { FIRST_BACK_OFF } else { (pause * 2).min(LONGEST_BACK_OFF) };
+        let message = format!(
+            "back-off {}s restarting failed container={} pod={}_{}({})",
+            pause.as_secs(),
+            self.name,
+            meta::name(&self.pod.pod),
+            meta::namespace(&self.pod.pod),
+            meta::uid(&self.pod.pod)
+        );
+        self.pod.update_container(&self.name, |container| {
+            container.started = false;
+            container.ready = false;
+            container.last = Some(ended.clone());
+            container.phase = if pause.is_zero() {
+                Phase::Ended(ended)
+            } else {
+                Phase::waiting("CrashLoopBackOff", message.as_str())
+            };
+        });
+        if !pause.is_zero() {
+            self.pod.tell(&self.name, "BackOff", format!("Back-off restarting failed container {}", self.name));
+        }
+        self.wait(pause).await
+    }
+
+    /// Makes the container, waiting for what it is configured from. None when it can't be, or when the pod must end.
+    async fn prepare(&mut self) -> Option<Prepared> {
+        loop {
+            let mut changes = self.pod.shared.store.subscribe();
+            match self.create() {
+                Ok(prepared) => return Some(prepared),
+                Err(ConfigError::NotSimulated(what)) => {
+                    self.pod.not_simulated(Some(&self.name), &format!("not simulated: {what}"));
+                    return None;
+                }
+                Err(ConfigError::Missing(why)) => {
+                    self.pod.tell(&self.name, "Failed", format!("Error: {why}"));
+                    let phase = Phase::waiting("CreateContainerConfigError", why);
+                    self.pod.update_container(&self.name, |container| container.phase = phase);
+                    tokio::select! {
+                        biased;
+                        _ = self.pod.stopped() => return None,
+                        () = self.pod.config_changed(&mut changes) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn create(&mut self) -> Result<Prepared, ConfigError> {
+        let lacking = |what: &str| Err(ConfigError::NotSimulated(what.to_owned()));
+        if self.spec.pointer("/lifecycle/postStart").is_some() {
+            return lacking("postStart hooks");
+        }
+        if self.spec.get("volumeDevices").is_some() {
+            return lacking("block devices");
+        }
+        let reference = self.spec.get("image").and_then(Value::as_str).unwrap_or_default();
+        let known = self.pod.shared.images.get(reference).map_or(reference, String::as_str);
+        let image = Image::lookup(known).map_err(|_| ConfigError::NotSimulated(format!("image {reference}")))?;
+        let Some(net) = self.pod.net() else {
+            return Err(ConfigError::Missing("the pod has no network yet".to_owned()));
+        };
+        let variables = env::variables(self.pod.sources(), &self.spec)?;
+        let argv = env::command(&self.spec, &image, &variables);
+        let container = Container::new(ContainerSpec {
+            user: user(&self.pod.pod, &self.spec, &image),
+            image,
+            hostname: meta::name(&self.pod.pod).to_owned(),
+            net: net.clone(),
+            clock: self.pod.shared.clock.clone(),
+            env: variables.into_iter().collect(),
+            working_dir: self.spec.get("workingDir").and_then(Value::as_str).map(str::to_owned),
+        })
+        .map_err(|error| ConfigError::Missing(error.to_string()))?;
+        self.mount(&container)?;
+        let id = (0..4).map(|_| format!("{:016x}", self.rng.random::<u64>())).collect();
+        let log = ContainerLog::new(self.pod.shared.clock.clone());
+        let said = format!("Container image {reference:?} already present on machine");
+        self.pod.tell(&self.name, "Pulled", said);
+        self.pod.tell(&self.name, "Created", format!("Created container: {}", self.name));
+        Ok(Prepared { instance: Instance { id, container, log }, argv })
+    }
+
+    fn mount(&self, container: &Container) -> Result<(), ConfigError> {
+        let Some(volumes) = self.pod.volumes() else { return Ok(()) };
+        for mount in self.spec.get("volumeMounts").and_then(Value::as_array).into_iter().flatten() {
+            let text = |key: &str| mount.get(key).and_then(Value::as_str).unwrap_or_default();
+            if mount.get("subPathExpr").is_some() {
+                return Err(ConfigError::NotSimulated("subPathExpr".to_owned()));
+            }
+            let Some(volume) = volumes.get(text("name")) else { continue };
+            let read_only =
+                mount.get("readOnly").and_then(Value::as_bool) == Some(true) || is_config(&self.pod.pod, text("name"));
+            let sub_path = Some(text("subPath")).filter(|path| !path.is_empty()).map(str::to_owned);
+            let mounted = Mount { volume: volume.clone(), sub_path, read_only };
+            container.fs().mount(text("mountPath"), &mounted).map_err(|error| {
+                ConfigError::Missing(format!("failed to mount {:?} at {}: {error}", text("name"), text("mountPath")))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Runs one instance from start to end. None when the lab cannot run it.
+    async fn live(&mut self, prepared: Prepared, began: Timestamp) -> Option<Ended> {
+        let Prepared { instance, argv } = prepared;
+        let stdout = Fd::log(instance.log.clone(), Stream::Stdout);
+        let stderr = Fd::log(instance.log.clone(), Stream::Stderr);
+        let process = instance.container.process(argv, Fd::null(), stdout, stderr);
+        let mut process = process.run().boxed();
+        // What cannot be started ends at once and never counts as running.
+        let exit = match futures::poll!(&mut process) {
+            std::task::Poll::Ready(exit) => {
+                self.adopt(&instance, None);
+                exit
+            }
+            std::task::Poll::Pending => {
+                self.adopt(&instance, Some(began));
+                self.pod.tell(&self.name, "Started", format!("Started container {}", self.name));
+                let accident = self.accident();
+                let exit = tokio::select! {
+                    biased;
+                    exit = &mut process => Some(exit),
+                    _ = self.pod.stopped() => None,
+                    () = self.supervise(&instance) => None,
+                    () = accident => {
+                        instance.container.kill_all();
+                        None
+                    }
+                };
+                match exit {
+                    Some(exit) => exit,
+                    None => self.end(process, &instance).await,
+                }
+            }
+        };
+        instance.container.kill_all();
+        instance.log.close();
+        let finished = self.pod.shared.clock.now();
+        let ended = |code: u8, reason: &'static str, message: String| {
+            Some(Ended { code, reason, message, started: began, finished, id: instance.id.clone() })
+        };
+        match exit {
+            Exit::Code(0) => ended(0, "Completed", String::new()),
+            Exit::Code(code) => ended(code, "Error", String::new()),
+            Exit::Signal(signal) => ended(128_u8.saturating_add(signal), "Error", String::new()),
+            Exit::NotFound(why) => {
+                let message = format!(
+                    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create \
+                     failed: unable to start container process: error during container init: {why}"
+                );
+                self.pod.tell(&self.name, "Failed", format!("Error: {message}"));
+                ended(128, "StartError", message)
+            }
+            Exit::NotSimulated(what) => {
+                self.pod.not_simulated(Some(&self.name), &format!("not simulated: {what}"));
+                None
+            }
+        }
+    }
+
+    /// Makes the instance the container's present one.
+    fn adopt(&self, instance: &Instance, since: Option<Timestamp>) {
+        self.pod.update_container(&self.name, |container| {
+            if let Some(previous) = container.instance.replace(instance.clone()) {
+                container.previous_log = Some(previous.log);
+                container.restarts += 1;
+            }
+            if let Some(since) = since {
+                container.phase = Phase::Running { since };
+                let has = |probe: &str| self.spec.get(probe).is_some_and(|probe| !probe.is_null());
+                container.started = !has("startupProbe");
+                container.ready = container.started && !has("readinessProbe");
+            }
+        });
+    }
+
+    /// Waits for the moment at which the world lets the main process die; it does so once.
+    async fn accident(&self) {
+        let after = self.pod.shared.faults.restart_after(&self.pod.pod, &self.name);
+        let first = self.pod.state().containers.get(&self.name).is_some_and(|container| container.restarts == 0);
+        match after.filter(|_| first) {
+            Some(after) => self.pod.shared.clock.sleep(after).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Asks the process to end, and kills it when its grace is over.
+    async fn end(&self, mut process: Pin<Box<dyn Future<Output = Exit> + Send>>, instance: &Instance) -> Exit {
+        let stopping = self.pod.state().stopping;
+        self.pod.tell(&self.name, "Killing", format!("Stopping container {}", self.name));
+        let grace = async {
+            if stopping || self.pod.is_stopped() {
+                self.pod.killed().await;
+            } else {
+                let seconds = self.pod.pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_u64);
+                self.pod.shared.clock.sleep(Duration::from_secs(seconds.unwrap_or(30))).await;
+            }
+        };
+        let polite = async {
+            self.before_stop(instance).await;
+            instance.container.signal(1, SIGTERM);
+            (&mut process).await
+        };
+        tokio::select! {
+            biased;
+            exit = polite => return exit,
+            () = grace => {}
+        }
+        instance.container.kill_all();
+        process.await
+    }
+
+    /// The preStop hook. One that the lab cannot carry out has no effect but an event.
+    async fn before_stop(&self, instance: &Instance) {
+        let Some(hook) = self.spec.pointer("/lifecycle/preStop") else { return };
+        if let Some(seconds) = hook.pointer("/sleep/seconds").and_then(Value::as_u64) {
+            return self.pod.shared.clock.sleep(Duration::from_secs(seconds)).await;
+        }
+        let exit = match hook.pointer("/exec/command").and_then(Value::as_array) {
+            Some(words) => {
+                let argv = words.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+                instance.container.process(argv, Fd::null(), Fd::null(), Fd::null()).run().await
+            }
+            None => Exit::NotSimulated("this kind of preStop hook".to_owned()),
+        };
+        if exit != Exit::SUCCESS {
+            self.pod.tell(&self.name, "Failed", format!("PreStopHook failed: {exit:?}"));
+        }
+    }
+
+    /// Probes the container while it runs. Returns when it has to be started anew.
+    async fn supervise(&self, instance: &Instance) {
+        let probe = |kind: &str| Probe::of(&self.spec, kind);
+        if let Some(startup) = probe("startupProbe") {
+            if !self.watch(instance, &startup, "Startup", |_| {}).await {
+                return;
+            }
+            let waits = probe("readinessProbe").is_some();
+            self.pod.update_container(&self.name, |container| {
+                container.started = true;
+                container.ready = !waits;
+            });
+        }
+        let readiness = async {
+            let Some(probe) = probe("readinessProbe") else { return std::future::pending().await };
+            loop {
+                self.watch(instance, &probe, "Readiness", |ready| {
+                    if self.pod.state().containers.get(&self.name).is_some_and(|container| container.ready != ready) {
+                        self.pod.update_container(&self.name, |container| container.ready = ready);
+                    }
+                })
+                .await;
+                self.pod.shared.clock.sleep(probe.period).await;
+            }
+        };
+        let liveness = async {
+            let Some(probe) = probe("livenessProbe") else { return std::future::pending().await };
+            while self.watch(instance, &probe, "Liveness", |_| {}).await {
+                self.pod.shared.clock.sleep(probe.period).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = liveness => {}
+            () = readiness => {}
+        }
+    }
+
+    /// Probes until enough attempts in a row agree; true when they succeeded.
+    async fn watch(&self, instance: &Instance, probe: &Probe, kind: &str, outcome: impl Fn(bool)) -> bool {
+        let Some(net) = self.pod.net() else { return false };
+        let clock = &self.pod.shared.clock;
+        let running_since = match self.pod.state().containers.get(&self.name).map(|container| container.phase.clone()) {
+            Some(Phase::Running { since }) => since,
+            _ => return false,
+        };
+        let age = Duration::try_from(clock.now().duration_since(running_since)).unwrap_or_default();
+        clock.sleep(probe.initial_delay.saturating_sub(age)).await;
+        let (mut good, mut bad) = (0, 0);
+        loop {
+            match probe.attempt(&self.pod.shared.node, net, &instance.container).await {
+                Ok(()) => (good, bad) = (good + 1, 0),
+                Err(why) => {
+                    (good, bad) = (0, bad + 1);
+                    self.pod.tell(&self.name, "Unhealthy", format!("{kind} probe failed: {why}"));
+                }
+            }
+            if good >= probe.successes {
+                outcome(true);
+                return true;
+            }
+            if bad >= probe.failures {
+                outcome(false);
+                return false;
+            }
+            clock.sleep(probe.period).await;
+        }
+    }
+}
+
+/// The user and group that the container or its pod asks for.
+fn user(pod: &Value, container: &Value, image: &Image) -> Option<(u32, u32)> {
+    let asked = |key: &str| {
+        let own = container.get("securityContext").and_then(|context| context.get(key));
+        let number = own.or_else(|| pod.pointer("/spec/securityContext")?.get(key)).and_then(Value::as_u64);
+        number.and_then(|number| u32::try_from(number).ok())
+    };
+    match (asked("runAsUser"), asked("runAsGroup")) {
+        (None, None) => None,
+        (user, group) => {
+            let (image_user, image_group) = image.user();
+            // A user by number has no group of the image's own.
+            Some((user.unwrap_or(image_user), group.unwrap_or(if user.is_some() { 0 } else { image_group })))
+        }
+    }
+}
+
+/// Whether a volume is made from objects, which no container may write to.
+fn is_config(pod: &Value, name: &str) -> bool {
+    let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array);
+    let volume = volumes.into_iter().flatten().find(|volume| volume["name"] == name);
+    volume.is_some_and(|volume| volume.get("emptyDir").is_none())
+}

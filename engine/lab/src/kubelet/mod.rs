@@ -1,0 +1,19 @@
+//! The kubelet of the lab's one node, with its scheduler: turns Pod objects into running programs and tells how they fare.
+//!
+//! Invariant: what a pod is doing stands in one [`PodState`](state::PodState); the status in the store is computed from it.
+
+mod container;
+mod env;
+mod host;
+mod ipam;
+mod node;
+mod pod;
+mod probe;
+mod service;
+mod state;
+mod status;
+mod volume;
+
+pub(crate) use ipam::Ipam;
+pub use node::{NODE_ADDRESS, NODE_NAME, node};
+pub use service::{Kubelet, Setup};
