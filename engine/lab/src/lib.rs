@@ -16,6 +16,7 @@
 //! lab does not simulate is never an answer, but ends as `not simulated: …`.
 
 pub mod admission;
+pub mod api;
 pub mod clock;
 pub mod controllers;
 pub mod fault;
@@ -28,6 +29,8 @@ pub mod net;
 pub mod process;
 pub mod programs;
 mod shell;
+pub mod schema;
+pub mod serve;
 pub mod squid;
 pub mod status;
 pub mod store;

@@ -175,15 +175,16 @@ impl Status {
                 None => managers.push((manager, vec![field])),
             }
         }
-        let plural = if conflicts.len() == 1 { "conflict" } else { "conflicts" };
-        let text: Vec<String> = managers
-            .iter()
-            .map(|(manager, fields)| match fields.as_slice() {
-                [one] => format!("conflict with {manager}: {one}"),
-                many => format!("conflicts with {manager}:\n- {}", many.join("\n- ")),
-            })
-            .collect();
-        let message = format!("Apply failed with {} {plural}: {}", conflicts.len(), text.join("\n"));
+        let text = match conflicts.as_slice() {
+            [(manager, field)] => format!("1 conflict: conflict with {manager}: {field}"),
+            many => {
+                let groups = managers
+                    .iter()
+                    .map(|(manager, fields)| format!("conflicts with {manager}:\n- {}", fields.join("\n- ")));
+                format!("{} conflicts: {}", many.len(), groups.collect::<Vec<_>>().join("\n"))
+            }
+        };
+        let message = format!("Apply failed with {text}");
         let causes = conflicts
             .into_iter()
             .map(|(manager, field)| Cause::new("FieldManagerConflict", field, format!("conflict with {manager}")))
@@ -328,7 +329,7 @@ mod tests {
             vec![("\"a\"".into(), ".x".into()), ("\"a\"".into(), ".y".into()), ("\"b\"".into(), ".z".into())];
         assert_eq!(
             Status::apply_conflict(conflicts).message,
-            "Apply failed with 3 conflicts: conflicts with \"a\":\n- .x\n- .y\nconflict with \"b\": .z"
+            "Apply failed with 3 conflicts: conflicts with \"a\":\n- .x\n- .y\nconflicts with \"b\":\n- .z"
         );
     }
 }

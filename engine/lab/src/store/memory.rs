@@ -15,6 +15,7 @@ use super::key::{GroupResource, ObjectKey};
 use super::meta;
 use super::watch::{Change, ChangeKind, Expired, Subscription};
 use crate::clock::Clock;
+use crate::schema::Catalog;
 
 /// Changes kept per resource, and ten times as many over all. Older watchers must list again.
 const HISTORY: usize = 1024;
@@ -43,6 +44,7 @@ impl WeakStore {
 
 struct Inner {
     clock: Clock,
+    catalog: Catalog,
     admission: OnceLock<Arc<dyn Admission>>,
     state: Mutex<State>,
 }
@@ -122,7 +124,14 @@ impl Store {
             tables: BTreeMap::new(),
             history: History::new(HISTORY * 10, FIRST_REVISION),
         };
-        Self { inner: Arc::new(Inner { clock, admission: OnceLock::new(), state: Mutex::new(state) }) }
+        Self {
+            inner: Arc::new(Inner {
+                clock,
+                catalog: Catalog::default(),
+                admission: OnceLock::new(),
+                state: Mutex::new(state),
+            }),
+        }
     }
 
     /// Sets what objects go through on their way in. The first call counts; later ones change nothing.
@@ -138,6 +147,11 @@ impl Store {
     /// The clock that stamps objects.
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// The resources that are served.
+    pub fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
     }
 
     /// The object, if it exists.
@@ -263,6 +277,13 @@ impl Store {
         let change = Arc::new(change);
         table.history.push(Arc::clone(&change));
         state.history.push(change);
+        drop(state);
+        if *resource == GroupResource::CRDS {
+            match kind {
+                ChangeKind::Deleted => self.inner.catalog.remove_crd(&key.name),
+                ChangeKind::Added | ChangeKind::Modified => self.inner.catalog.put_crd(&object),
+            }
+        }
         Some(object)
     }
 

@@ -4,14 +4,17 @@
 //! that order.
 
 mod admission;
+mod delete;
 mod key;
 mod memory;
 pub mod meta;
+mod prepare;
 mod watch;
 mod write;
 
 pub use admission::{Admission, AdmissionRequest, Operation};
+pub use delete::{DeleteOptions, Deleted, Propagation};
 pub use key::{GroupResource, ObjectKey};
 pub use memory::{Listing, Store, WeakStore};
 pub use watch::{Change, ChangeKind, Expired, Subscription};
-pub use write::{DeleteOptions, Deleted, Propagation, Subresource, WriteOptions};
+pub use write::{FieldValidation, Subresource, WriteOptions, Written};

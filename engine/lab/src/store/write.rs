@@ -1,31 +1,35 @@
-//! The writes of an API server: create, update, delete, with generations, finalizers and grace.
+//! The writes of an API server: create, update, apply.
 //!
 //! Invariant: a write is computed on a snapshot and committed only if the object still is that snapshot; otherwise it is computed
 //! again, or refused if the caller named a `resourceVersion`.
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::admission::{AdmissionRequest, Operation};
+use super::delete::is_finished;
 use super::key::{GroupResource, ObjectKey};
 use super::memory::Store;
 use super::meta;
+use super::prepare::{Booking, Preparation};
 use super::watch::ChangeKind;
 use crate::clock::rfc3339_seconds;
-use crate::status::Status;
+use crate::schema::{self, ApplyRequest, Resource};
+use crate::status::{Cause, Status};
 
 const MODIFIED: &str = "the object has been modified; please apply your changes to the latest version and try again";
 
 /// How a write is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// Field manager that the changes are put down to; empty writes no managed fields.
+    /// Field manager that the changes are put down to.
     pub manager: String,
     /// Which part of the object the write may change.
     pub subresource: Subresource,
     /// Compute and check everything, store nothing.
     pub dry_run: bool,
+    /// What to do about fields that the kind does not have.
+    pub field_validation: FieldValidation,
 }
 
 impl WriteOptions {
@@ -40,6 +44,18 @@ impl WriteOptions {
     }
 }
 
+/// What to do about unknown fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// Drop them.
+    Ignore,
+    /// Drop them and say so in a warning.
+    #[default]
+    Warn,
+    /// Refuse the write.
+    Strict,
+}
+
 /// The part of an object that a write may change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subresource {
@@ -48,87 +64,53 @@ pub enum Subresource {
     Main,
     /// The status alone.
     Status,
-    /// `spec.replicas` alone, through the scale subresource.
+    /// The desired count alone, through the scale subresource.
     Scale,
     /// `spec.finalizers` of a namespace.
     Finalize,
 }
 
-/// How an object is deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeleteOptions {
-    /// Seconds of grace; none means the kind's own (a pod's `terminationGracePeriodSeconds`, else 0).
-    pub grace_seconds: Option<u64>,
-    /// What becomes of dependents; none means background.
-    pub propagation: Option<Propagation>,
-    /// Delete only this uid.
-    pub uid: Option<String>,
-    /// Delete only this revision.
-    pub resource_version: Option<String>,
-    /// Check everything, delete nothing.
-    pub dry_run: bool,
+impl Subresource {
+    /// Its name in URLs and managed fields; empty for the main resource.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Main => "",
+            Self::Status => "status",
+            Self::Scale => "scale",
+            Self::Finalize => "finalize",
+        }
+    }
 }
 
-/// What becomes of the objects that an object owns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Propagation {
-    /// They are collected after it is gone.
-    Background,
-    /// They are collected first; it waits with the finalizer `foregroundDeletion`.
-    Foreground,
-    /// They stay and lose their owner; it waits with the finalizer `orphan`.
-    Orphan,
-}
-
-/// How far a deletion came.
+/// What came of a write.
 #[derive(Clone, Debug)]
-pub enum Deleted {
-    /// The object is gone; this was its last state.
-    Gone(Arc<Value>),
-    /// The object is marked and waits for its grace period or its finalizers.
-    Pending(Arc<Value>),
+pub struct Written {
+    /// The object as it stands now, or would stand after a dry run.
+    pub object: Arc<Value>,
+    /// The object did not exist before.
+    pub created: bool,
+    /// Warnings for the client, without code and agent.
+    pub warnings: Vec<String>,
 }
 
 impl Store {
-    /// Stores a new object. `metadata.generateName` is honoured; namespace and `apiVersion` are taken from the object.
+    /// Stores a new object. `metadata.generateName` is honoured; the namespace is taken from the object.
     ///
     /// # Errors
-    /// 409 `AlreadyExists`, or what admission refuses.
+    /// 404 for an unknown resource, 409 `AlreadyExists`, 400 or 422 for an object that breaks rules, or what admission refuses.
     pub fn create(
         &self,
         options: &WriteOptions,
         resource: &GroupResource,
-        mut object: Value,
+        object: Value,
     ) -> Result<Arc<Value>, Status> {
-        if meta::name(&object).is_empty()
-            && let Some(prefix) = object.pointer("/metadata/generateName").and_then(Value::as_str)
-        {
-            let name = format!("{prefix}{}", self.name_suffix());
-            meta::metadata(&mut object).insert("name".into(), name.into());
-        }
-        let key = ObjectKey::new(meta::namespace(&object), meta::name(&object));
-        if self.get(resource, &key.namespace, &key.name).is_some() {
-            return Err(Status::already_exists(&resource.group, &resource.resource, &key.name));
-        }
-        let stamp = rfc3339_seconds(self.clock().now());
-        let metadata = meta::metadata(&mut object);
-        for server_side in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
-            metadata.shift_remove(server_side);
-        }
-        metadata.insert("uid".into(), self.new_uid().into());
-        metadata.insert("creationTimestamp".into(), stamp.into());
-        self.admit(options, resource, &key, None, &mut object)?;
-        if options.dry_run {
-            return Ok(Arc::new(object));
-        }
-        self.commit(resource, &key, None, ChangeKind::Added, object)
-            .ok_or_else(|| Status::already_exists(&resource.group, &resource.resource, &key.name))
+        self.create_as(options, &*self.served(resource)?, object).map(|written| written.object)
     }
 
     /// Replaces an object. A `metadata.resourceVersion` in `object` must be the stored one.
     ///
     /// # Errors
-    /// 404, 409 `Conflict`, or what admission refuses.
+    /// 404, 409 `Conflict`, 400 or 422 for an object that breaks rules, or what admission refuses.
     pub fn update(
         &self,
         options: &WriteOptions,
@@ -136,10 +118,7 @@ impl Store {
         object: Value,
     ) -> Result<Arc<Value>, Status> {
         let key = ObjectKey::new(meta::namespace(&object), meta::name(&object));
-        self.modify(options, resource, &key.namespace, &key.name, |stored| {
-            *stored = object.clone();
-            Ok(())
-        })
+        self.modify_as(options, &*self.served(resource)?, &key, |_| Ok(object.clone())).map(|written| written.object)
     }
 
     /// Replaces the status of an object; all else in `object` is ignored but its name and `resourceVersion`.
@@ -154,7 +133,7 @@ impl Store {
     /// object is not written. If `change` alters `metadata.resourceVersion`, that must be the stored one.
     ///
     /// # Errors
-    /// 404, 409 `Conflict`, the error of `change`, or what admission refuses.
+    /// 404, 409 `Conflict`, the error of `change`, 400 or 422 for an object that breaks rules, or what admission refuses.
     pub fn modify(
         &self,
         options: &WriteOptions,
@@ -164,210 +143,184 @@ impl Store {
         mut change: impl FnMut(&mut Value) -> Result<(), Status>,
     ) -> Result<Arc<Value>, Status> {
         let key = ObjectKey::new(namespace, name);
-        loop {
-            let old = self
-                .get(resource, namespace, name)
-                .ok_or_else(|| Status::not_found(&resource.group, &resource.resource, name))?;
-            let mut new = Value::clone(&old);
+        let written = self.modify_as(options, &*self.served(resource)?, &key, |old| {
+            let mut new = old.clone();
             change(&mut new)?;
-            let asked = meta::resource_version(&new);
-            if !asked.is_empty() && asked != meta::resource_version(&old) {
-                return Err(Status::conflict(&resource.group, &resource.resource, name, MODIFIED));
-            }
-            keep_server_fields(&old, &mut new, options.subresource);
-            self.admit(options, resource, &key, Some(&old), &mut new)?;
-            let last = is_finished(&new);
-            if new == *old && !last {
-                return Ok(old);
-            }
-            if options.dry_run {
-                return Ok(Arc::new(new));
-            }
-            let kind = if last { ChangeKind::Deleted } else { ChangeKind::Modified };
-            if let Some(stored) = self.commit(resource, &key, Some(&old), kind, new) {
-                return Ok(stored);
-            }
-        }
+            Ok(new)
+        })?;
+        Ok(written.object)
     }
 
-    /// Deletes an object, or marks it when grace or finalizers hold it.
-    ///
-    /// # Errors
-    /// 404, or 409 when a precondition fails.
-    pub fn delete(
-        &self,
-        resource: &GroupResource,
-        namespace: &str,
-        name: &str,
-        options: &DeleteOptions,
-    ) -> Result<Deleted, Status> {
-        let key = ObjectKey::new(namespace, name);
-        loop {
-            let old = self
-                .get(resource, namespace, name)
-                .ok_or_else(|| Status::not_found(&resource.group, &resource.resource, name))?;
-            check_preconditions(resource, name, &old, options)?;
-            let mut new = Value::clone(&old);
-            let grace = self.mark_deleted(resource, &mut new, options);
-            let gone = grace == 0 && is_finished(&new);
-            if options.dry_run {
-                return Ok(if gone { Deleted::Gone(old) } else { Deleted::Pending(Arc::new(new)) });
-            }
-            if gone {
-                // The last state that watchers see is the stored one: a direct deletion leaves no mark on it.
-                let last = if meta::is_deleting(&old) { new } else { Value::clone(&old) };
-                if self.commit(resource, &key, Some(&old), ChangeKind::Deleted, last).is_some() {
-                    return Ok(Deleted::Gone(old));
-                }
-            } else if new == *old {
-                return Ok(Deleted::Pending(old));
-            } else if let Some(stored) = self.commit(resource, &key, Some(&old), ChangeKind::Modified, new) {
-                return Ok(Deleted::Pending(stored));
-            }
-        }
+    fn served(&self, resource: &GroupResource) -> Result<Arc<Resource>, Status> {
+        self.catalog().stored(resource).ok_or_else(Status::no_such_resource)
     }
 
-    /// Sets the marks of a deletion and returns the seconds of grace that are left to the object.
-    fn mark_deleted(&self, resource: &GroupResource, object: &mut Value, options: &DeleteOptions) -> u64 {
-        let grace = if *resource == GroupResource::PODS { pod_grace(object, options.grace_seconds) } else { 0 };
-        let was_deleting = meta::is_deleting(object);
-        let namespace_finalizers = *resource == GroupResource::NAMESPACES;
-        let metadata = meta::metadata(object);
-        let shorter =
-            metadata.get("deletionGracePeriodSeconds").and_then(Value::as_u64).is_none_or(|left| grace < left);
-        if !was_deleting || shorter {
-            let seconds = i64::try_from(grace).unwrap_or(i64::MAX);
-            let now = self.clock().now();
-            let at = now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now);
-            metadata.insert("deletionTimestamp".into(), rfc3339_seconds(at).into());
-            if !namespace_finalizers {
-                metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
-            }
-        }
-        if !was_deleting && let Some(generation) = metadata.get("generation").and_then(Value::as_u64) {
-            metadata.insert("generation".into(), (generation + 1).into());
-        }
-        let finalizer = match options.propagation {
-            Some(Propagation::Foreground) => Some("foregroundDeletion"),
-            Some(Propagation::Orphan) => Some("orphan"),
-            Some(Propagation::Background) | None => None,
-        };
-        if let Some(finalizer) = finalizer {
-            let list = metadata.entry("finalizers").or_insert_with(|| Value::Array(Vec::new()));
-            if let Some(list) = list.as_array_mut()
-                && !list.iter().any(|known| known == finalizer)
-            {
-                list.push(finalizer.into());
-            }
-        }
-        if namespace_finalizers && has_namespace_finalizers(object) {
-            meta::child(object, "status").insert("phase".into(), "Terminating".into());
-        }
-        grace
-    }
-
-    fn admit(
+    /// [`Self::create`] in the version that `resource` is, with warnings.
+    pub(crate) fn create_as(
         &self,
         options: &WriteOptions,
-        resource: &GroupResource,
-        key: &ObjectKey,
-        old: Option<&Value>,
-        object: &mut Value,
-    ) -> Result<(), Status> {
-        let admission = self.admission();
-        let operation = if old.is_some() { Operation::Update } else { Operation::Create };
-        let request =
-            AdmissionRequest { resource, namespace: &key.namespace, operation, old, dry_run: options.dry_run };
-        if options.subresource == Subresource::Main {
-            admission.default(resource, object);
-            admission.mutate(&request, object)?;
-            admission.default(resource, object);
+        resource: &Resource,
+        mut object: Value,
+    ) -> Result<Written, Status> {
+        let name = meta::name(&object).to_owned();
+        if name.is_empty()
+            && let Some(prefix) =
+                object.pointer("/metadata/generateName").and_then(Value::as_str).filter(|prefix| !prefix.is_empty())
+        {
+            let name = format!("{prefix}{}", self.name_suffix());
+            meta::metadata(&mut object).insert("name".into(), name.into());
         }
-        admission.validate(&request, object)
+        self.insert(options, resource, object, &Booking::Update)
     }
-}
 
-/// A pod's seconds of grace: none once it is on no node or has ended, else as asked or as it says itself.
-fn pod_grace(pod: &Value, asked: Option<u64>) -> u64 {
-    const DEFAULT: u64 = 30;
-    let on_node = pod.pointer("/spec/nodeName").and_then(Value::as_str).is_some_and(|node| !node.is_empty());
-    let phase = pod.pointer("/status/phase").and_then(Value::as_str);
-    if !on_node || matches!(phase, Some("Succeeded" | "Failed")) {
-        return 0;
+    fn insert(
+        &self,
+        options: &WriteOptions,
+        resource: &Resource,
+        mut object: Value,
+        booking: &Booking,
+    ) -> Result<Written, Status> {
+        let at = resource.group_resource();
+        let key = ObjectKey::new(meta::namespace(&object), meta::name(&object));
+        let exists = || Status::already_exists(&at.group, &at.resource, &key.name);
+        if self.get(&at, &key.namespace, &key.name).is_some() {
+            return Err(exists());
+        }
+        self.check_namespace(resource, &key)?;
+        let metadata = meta::metadata(&mut object);
+        for server_side in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
+            metadata.shift_remove(server_side);
+        }
+        metadata.insert("uid".into(), self.new_uid().into());
+        metadata.insert("creationTimestamp".into(), rfc3339_seconds(self.clock().now()).into());
+        if resource.has_generation() {
+            metadata.insert("generation".into(), 1.into());
+        }
+        let mut preparation = Preparation::new(self, resource, options);
+        preparation.run(None, &mut object, booking)?;
+        let warnings = preparation.warnings;
+        if options.dry_run {
+            return Ok(Written { object: Arc::new(object), created: true, warnings });
+        }
+        let object = self.commit(&at, &key, None, ChangeKind::Added, object).ok_or_else(exists)?;
+        Ok(Written { object, created: true, warnings })
     }
-    asked.or_else(|| pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_u64)).unwrap_or(DEFAULT)
-}
 
-fn has_namespace_finalizers(object: &Value) -> bool {
-    let finalizers = object.pointer("/spec/finalizers").and_then(Value::as_array);
-    object.get("kind").and_then(Value::as_str) == Some("Namespace") && finalizers.is_some_and(|list| !list.is_empty())
-}
-
-/// A marked object that nothing holds any more.
-fn is_finished(object: &Value) -> bool {
-    let grace = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(0);
-    meta::is_deleting(object)
-        && grace == 0
-        && meta::finalizers(object).next().is_none()
-        && !has_namespace_finalizers(object)
-}
-
-fn check_preconditions(
-    resource: &GroupResource,
-    name: &str,
-    old: &Value,
-    options: &DeleteOptions,
-) -> Result<(), Status> {
-    let conflict = |what: &str, asked: &str, is: &str| {
-        let why = format!("Precondition failed: {what} in precondition: {asked}, {what} in object meta: {is}");
-        Err(Status::conflict(&resource.group, &resource.resource, name, &why))
-    };
-    if let Some(uid) = &options.uid
-        && uid != meta::uid(old)
-    {
-        return conflict("UID", uid, meta::uid(old));
+    /// New objects need a namespace that is there to stay.
+    fn check_namespace(&self, resource: &Resource, key: &ObjectKey) -> Result<(), Status> {
+        if !resource.namespaced {
+            return Ok(());
+        }
+        let Some(namespace) = self.get(&GroupResource::NAMESPACES, "", &key.namespace) else {
+            return Err(Status::not_found("", "namespaces", &key.namespace));
+        };
+        if !meta::is_deleting(&namespace) {
+            return Ok(());
+        }
+        let why = format!("unable to create new content in namespace {} because it is being terminated", key.namespace);
+        let mut status = Status::forbidden(&resource.group, &resource.plural, &key.name, &why);
+        let cause = Cause::new(
+            "NamespaceTerminating",
+            "metadata.namespace",
+            format!("namespace {} is being terminated", key.namespace),
+        );
+        if let Some(details) = &mut status.details {
+            details.causes.push(cause);
+        }
+        Err(status)
     }
-    if let Some(version) = &options.resource_version
-        && version != meta::resource_version(old)
-    {
-        return conflict("ResourceVersion", version, meta::resource_version(old));
-    }
-    Ok(())
-}
 
-/// Puts back what a client may not change, and what lies outside the part that this write is for.
-fn keep_server_fields(old: &Value, new: &mut Value, subresource: Subresource) {
-    const KEPT: [&str; 6] = [
-        "uid",
-        "resourceVersion",
-        "creationTimestamp",
-        "generation",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ];
-    match subresource {
-        Subresource::Main => {
-            let metadata = meta::metadata(new);
-            for field in KEPT {
-                match old.pointer("/metadata").and_then(|meta| meta.get(field)) {
-                    Some(value) => metadata.insert(field.into(), value.clone()),
-                    None => metadata.shift_remove(field),
-                };
+    /// Computes an object's next state from its present one and stores it.
+    pub(crate) fn modify_as(
+        &self,
+        options: &WriteOptions,
+        resource: &Resource,
+        key: &ObjectKey,
+        mut next: impl FnMut(&Value) -> Result<Value, Status>,
+    ) -> Result<Written, Status> {
+        self.replace(options, resource, key, |old| Ok((next(old)?, Booking::Update)))
+    }
+
+    fn replace(
+        &self,
+        options: &WriteOptions,
+        resource: &Resource,
+        key: &ObjectKey,
+        mut next: impl FnMut(&Value) -> Result<(Value, Booking), Status>,
+    ) -> Result<Written, Status> {
+        let at = resource.group_resource();
+        loop {
+            let old = self
+                .get(&at, &key.namespace, &key.name)
+                .ok_or_else(|| Status::not_found(&at.group, &at.resource, &key.name))?;
+            let (mut new, booking) = next(&old)?;
+            let asked = meta::resource_version(&new);
+            if !asked.is_empty() && asked != meta::resource_version(&old) {
+                return Err(Status::conflict(&at.group, &at.resource, &key.name, MODIFIED));
+            }
+            let asked = meta::uid(&new);
+            if !asked.is_empty() && asked != meta::uid(&old) {
+                let why = format!(
+                    "Precondition failed: UID in precondition: {asked}, UID in object meta: {}",
+                    meta::uid(&old)
+                );
+                return Err(Status::conflict(&at.group, &at.resource, &key.name, &why));
+            }
+            let mut preparation = Preparation::new(self, resource, options);
+            preparation.run(Some(&old), &mut new, &booking)?;
+            let warnings = preparation.warnings;
+            let last = is_finished(&new);
+            if new == *old && !last {
+                return Ok(Written { object: old, created: false, warnings });
+            }
+            if options.dry_run {
+                return Ok(Written { object: Arc::new(new), created: false, warnings });
+            }
+            let kind = if last { ChangeKind::Deleted } else { ChangeKind::Modified };
+            if let Some(object) = self.commit(&at, key, Some(&old), kind, new) {
+                return Ok(Written { object, created: false, warnings });
             }
         }
-        Subresource::Status => keep_all_but(old, new, "status"),
-        Subresource::Scale | Subresource::Finalize => keep_all_but(old, new, "spec"),
     }
-}
 
-/// Makes `new` the old object with one member taken from `new`.
-fn keep_all_but(old: &Value, new: &mut Value, member: &str) {
-    let taken = new.get(member).cloned();
-    *new = old.clone();
-    if let Some(map) = new.as_object_mut() {
-        match taken {
-            Some(value) => map.insert(member.into(), value),
-            None => map.shift_remove(member),
-        };
+    /// Server-side apply: creates the object or merges `config` into it.
+    ///
+    /// # Errors
+    /// 409 for fields that other managers own, unless `force`; else as [`Self::create`] and [`Self::update`].
+    pub(crate) fn apply_as(
+        &self,
+        options: &WriteOptions,
+        resource: &Resource,
+        key: &ObjectKey,
+        config: &Value,
+        force: bool,
+    ) -> Result<Written, Status> {
+        let at = resource.group_resource();
+        let (now, api_version) = (rfc3339_seconds(self.clock().now()), resource.api_version());
+        let preparation = Preparation::new(self, resource, options);
+        let owner = preparation.ownership(&api_version, &now);
+        let request = ApplyRequest { owner, force };
+        let node = resource.node();
+        loop {
+            let Some(_) = self.get(&at, &key.namespace, &key.name) else {
+                if options.subresource != Subresource::Main {
+                    return Err(Status::not_found(&at.group, &at.resource, &key.name));
+                }
+                let uid = meta::uid(config);
+                if !uid.is_empty() || !meta::resource_version(config).is_empty() {
+                    return Err(Status::not_found(&at.group, &at.resource, &key.name));
+                }
+                let empty = if resource.is_custom() { None } else { node.map(schema::zero_value) };
+                let empty = empty.unwrap_or_else(|| json!({}));
+                let new = schema::apply(node, &empty, false, config, &request)?;
+                match self.insert(options, resource, new, &Booking::Done) {
+                    Err(status) if status.reason == "AlreadyExists" => continue,
+                    other => return other,
+                }
+            };
+            return self.replace(options, resource, key, |old| {
+                Ok((schema::apply(node, old, true, config, &request)?, Booking::Done))
+            });
+        }
     }
 }

@@ -1,0 +1,76 @@
+//! Bodies of answers: whole, or streamed.
+//!
+//! Invariant: a stream is pulled by the connection; nothing is produced ahead of a slow client.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures::Stream;
+use http::header::{CONTENT_TYPE, HeaderValue, WARNING};
+use http::{Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Either, Full, StreamBody};
+use hyper::body::Frame;
+use serde_json::Value;
+
+use crate::status::Status;
+
+/// The body of an answer.
+pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
+
+/// A body that is all there.
+pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
+    Either::Left(Full::new(bytes.into()))
+}
+
+/// A body of pieces as they come.
+pub(crate) fn streamed(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
+    use futures::StreamExt;
+    Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece)))).boxed_unsync())
+}
+
+/// An answer of one type.
+pub(crate) fn response(code: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A JSON answer.
+pub(crate) fn json_response(code: StatusCode, value: &Value) -> Response<Body> {
+    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    response(code, "application/json", whole(bytes))
+}
+
+/// A plain text answer.
+pub(crate) fn text_response(code: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    response(code, "text/plain; charset=utf-8", whole(text))
+}
+
+/// A refusal.
+pub(crate) fn status_response(status: &Status) -> Response<Body> {
+    let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json_response(code, &status.to_json());
+    let retry = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+    if retry != 0 {
+        response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from(retry));
+    }
+    response
+}
+
+/// Adds `Warning` headers (RFC 7234, code 299).
+pub(crate) fn add_warnings(response: &mut Response<Body>, warnings: &[String]) {
+    for warning in warnings {
+        let text: String =
+            warning.chars().flat_map(|c| if c == '"' || c == '\\' { vec!['\\', c] } else { vec![c] }).collect();
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{text}\"")) {
+            response.headers_mut().append(WARNING, value);
+        }
+    }
+}
+
+/// Plain text as it comes.
+pub(crate) fn streamed_text(code: StatusCode, pieces: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
+    response(code, "text/plain", streamed(pieces))
+}

@@ -1,0 +1,25 @@
+//! Kubernetes' HTTP API over the store.
+//!
+//! Invariant: all that clients can see or do goes through [`Api::handle`]; there is no second door.
+
+mod body;
+mod collection;
+mod columns;
+mod decode;
+mod discovery;
+mod document;
+mod jsonpath;
+mod patch;
+mod query;
+mod review;
+mod route;
+mod scale;
+mod selector;
+mod service;
+mod table;
+mod verbs;
+mod watch;
+
+pub(crate) use body::{Body, status_response, streamed_text, text_response};
+pub(crate) use query::Query;
+pub use service::Api;

@@ -1,0 +1,182 @@
+//! From HTTP requests to verbs.
+//!
+//! Invariant: every answer to a request for an object is either what was asked or a `Status`; the lab never closes a connection to
+//! say no.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Body as HttpBody;
+
+use super::body::{Body, json_response, status_response, text_response};
+use super::query::Query;
+use super::route::{ObjectPath, Route};
+use super::table::Representation;
+use super::{discovery, document, review};
+use crate::schema::Resource;
+use crate::status::Status;
+use crate::store::Store;
+use crate::stream::{self, PodHost};
+
+/// Largest request body in bytes; the API server's own limit.
+const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// The API of one lab. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    pub(super) store: Store,
+    pub(super) pods: Arc<dyn PodHost>,
+}
+
+/// One request for a resource or an object, ready to be carried out.
+pub(super) struct Call<'a> {
+    pub(super) store: &'a Store,
+    pub(super) resource: &'a Arc<Resource>,
+    pub(super) path: &'a ObjectPath,
+    pub(super) query: &'a Query,
+    pub(super) representation: Representation,
+    /// Who changes are put down to.
+    pub(super) manager: String,
+    pub(super) content_type: String,
+    pub(super) body: Bytes,
+}
+
+impl Api {
+    /// An API over a store, with someone who runs the pods.
+    pub fn new(store: Store, pods: Arc<dyn PodHost>) -> Self {
+        Self { store, pods }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let query = Query::parse(request.uri().query());
+        let catalog = self.store.catalog();
+        match Route::parse(request.uri().path()) {
+            Route::Object(path) => {
+                let Some(resource) = catalog.find(&path.group, &path.version, &path.plural) else { return not_found() };
+                let answer = self.object(request, &path, &resource, &query).await;
+                answer.unwrap_or_else(|status| status_response(&status))
+            }
+            Route::Version => json_response(StatusCode::OK, &discovery::version()),
+            Route::Health => text_response(StatusCode::OK, "ok"),
+            Route::CoreVersions => discovery::core_versions(catalog, request.headers()),
+            Route::Groups => discovery::groups(catalog, request.headers()),
+            Route::Group(group) => discovery::group(catalog, &group).unwrap_or_else(not_found),
+            Route::Resources { group, version } => {
+                discovery::resources(catalog, &group, &version).unwrap_or_else(not_found)
+            }
+            Route::OpenApiIndex => document::index(catalog),
+            Route::OpenApi { group, version } => {
+                document::group_version(catalog, &group, &version).unwrap_or_else(not_found)
+            }
+            Route::OpenApiV2 | Route::Unknown => not_found(),
+        }
+    }
+
+    async fn object<B>(
+        &self,
+        request: Request<B>,
+        path: &ObjectPath,
+        resource: &Arc<Resource>,
+        query: &Query,
+    ) -> Result<Response<Body>, Status>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if resource.namespaced != path.namespace.is_some() && (path.name.is_some() || path.namespace.is_some()) {
+            return Ok(not_found());
+        }
+        if path.plural == "pods" && path.group.is_empty() {
+            let namespace = path.namespace.as_deref().unwrap_or_default();
+            let name = path.name.as_deref().unwrap_or_default();
+            match path.subresource.as_deref() {
+                Some("log") => return stream::logs(&self.store, &*self.pods, namespace, name, query),
+                Some("exec") => return stream::exec(&self.store, &*self.pods, namespace, name, query, request),
+                Some("attach" | "portforward" | "proxy") => {
+                    let what = format!("pods/{}", path.subresource.as_deref().unwrap_or_default());
+                    return Err(Status::not_simulated(&what));
+                }
+                _ => {}
+            }
+        }
+        let method = request.method().clone();
+        let headers = request.headers();
+        let representation = Representation::from_accept(headers.get(ACCEPT).and_then(|value| value.to_str().ok()));
+        let manager = manager(query, headers);
+        let content_type = header(headers, "content-type");
+        let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
+        let body = if method == Method::GET { Bytes::new() } else { read_body(request.into_body()).await? };
+        let store = &self.store;
+        let call = Call { store, resource, path, query, representation, manager, content_type, body };
+        if review::is_review(resource) {
+            return if method == Method::POST { review::create(&call) } else { Err(Status::method_not_allowed()) };
+        }
+        call.carry_out(&method)
+    }
+}
+
+impl Call<'_> {
+    fn carry_out(&self, method: &Method) -> Result<Response<Body>, Status> {
+        let sub = self.path.subresource.as_deref();
+        if let Some(sub) = sub
+            && !self.resource.has_subresource(sub)
+        {
+            return Ok(not_found());
+        }
+        match (method.as_str(), self.path.name.is_some(), sub) {
+            ("GET" | "PUT" | "PATCH", true, Some("scale")) => self.scale(method),
+            ("GET", true, None | Some("status")) => self.get(),
+            ("GET", false, None) if self.query.flag("watch") => self.watch(),
+            ("GET", false, None) => self.list(),
+            ("POST", false, None) => self.create(),
+            ("POST", true, Some("eviction")) => self.evict(),
+            ("PUT", true, None | Some("status" | "finalize")) => self.update(),
+            ("PATCH", true, None | Some("status")) => self.patch(),
+            ("DELETE", true, None) => self.delete(),
+            ("DELETE", false, None) => self.delete_collection(),
+            (_, true, Some(other)) if !matches!(other, "status" | "scale" | "finalize" | "eviction") => {
+                Err(Status::not_simulated(&format!("{}/{other}", self.resource.plural)))
+            }
+            _ => Err(Status::method_not_allowed()),
+        }
+    }
+}
+
+fn not_found() -> Response<Body> {
+    text_response(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+fn header(headers: &HeaderMap, name: &str) -> String {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// `fieldManager`, else the client's name up to the first slash, else `unknown`.
+fn manager(query: &Query, headers: &HeaderMap) -> String {
+    if let Some(manager) = query.get("fieldManager") {
+        return manager.to_owned();
+    }
+    let agent = header(headers, USER_AGENT.as_str());
+    let name = agent.split('/').next().unwrap_or_default();
+    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
+}
+
+async fn read_body<B>(body: B) -> Result<Bytes, Status>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Status::too_large(BODY_LIMIT)),
+        Err(error) => Err(Status::bad_request(format!("error reading the body: {error}"))),
+    }
+}

@@ -1,0 +1,106 @@
+//! The forms in which objects are shown: as they are, as rows of a table, or by their metadata alone.
+//!
+//! Invariant: the form changes how an object looks, never which objects are shown.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::columns::{Column, builtin_columns, custom_columns};
+use crate::schema::Resource;
+use crate::store::Store;
+
+/// What the client's `Accept` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Representation {
+    /// The objects.
+    Plain,
+    /// `meta.k8s.io/v1 Table`, which `kubectl get` prints.
+    Table,
+    /// `meta.k8s.io/v1 PartialObjectMetadata` and lists of it.
+    Metadata,
+}
+
+impl Representation {
+    /// The first form in `Accept` that the lab can give.
+    pub(super) fn from_accept(accept: Option<&str>) -> Self {
+        for part in accept.unwrap_or_default().split(',') {
+            let mut words = part.split(';').map(str::trim);
+            let media = words.next().unwrap_or_default();
+            let words: Vec<&str> = words.collect();
+            if media != "application/json" {
+                continue;
+            }
+            let form = words.iter().find_map(|word| word.strip_prefix("as="));
+            match form {
+                Some("Table") if words.contains(&"g=meta.k8s.io") && words.contains(&"v=v1") => return Self::Table,
+                Some("PartialObjectMetadata" | "PartialObjectMetadataList") => return Self::Metadata,
+                Some(_) => {}
+                None => return Self::Plain,
+            }
+        }
+        Self::Plain
+    }
+
+    /// One object in this form.
+    pub(super) fn single<'v>(self, resource: &Resource, object: Cow<'v, Value>, store: &Store) -> Cow<'v, Value> {
+        match self {
+            Self::Plain => object,
+            Self::Metadata => Cow::Owned(partial(&object)),
+            Self::Table => {
+                let mut metadata = Map::new();
+                metadata.insert("resourceVersion".into(), crate::store::meta::resource_version(&object).into());
+                Cow::Owned(table(resource, &[object.as_ref()], &metadata, store.clock().now()))
+            }
+        }
+    }
+
+    /// A list in this form; None for the plain one.
+    pub(super) fn list(
+        self,
+        resource: &Resource,
+        items: &[&Arc<Value>],
+        metadata: &Map<String, Value>,
+        store: &Store,
+    ) -> Option<Value> {
+        match self {
+            Self::Plain => None,
+            Self::Metadata => {
+                let items: Vec<Value> = items.iter().map(|object| partial(object)).collect();
+                let kind = "PartialObjectMetadataList";
+                Some(json!({"kind": kind, "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items}))
+            }
+            Self::Table => {
+                let items: Vec<&Value> = items.iter().map(AsRef::as_ref).collect();
+                Some(table(resource, &items, metadata, store.clock().now()))
+            }
+        }
+    }
+}
+
+fn partial(object: &Value) -> Value {
+    let metadata = object.get("metadata").cloned().unwrap_or_default();
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
+}
+
+fn table(resource: &Resource, items: &[&Value], metadata: &Map<String, Value>, now: Timestamp) -> Value {
+    let columns: Vec<Column> =
+        custom_columns(resource).unwrap_or_else(|| builtin_columns(&resource.group, &resource.plural));
+    let definitions: Vec<Value> = columns.iter().map(Column::definition).collect();
+    let rows: Vec<Value> = items
+        .iter()
+        .map(|object| {
+            let cells: Vec<Value> = columns.iter().map(|column| column.cell(object, now)).collect();
+            json!({"cells": cells, "object": partial(object)})
+        })
+        .collect();
+    json!({
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": metadata,
+        "columnDefinitions": definitions,
+        "rows": rows,
+    })
+}

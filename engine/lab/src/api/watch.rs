@@ -1,0 +1,198 @@
+//! Watches: the changes of a resource as a stream of JSON lines.
+//!
+//! Invariant: a client sees each object enter, change and leave its selection exactly once, in the store's order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use super::body::{Body, response, streamed};
+use super::selector::Selector;
+use super::service::Call;
+use super::table::Representation;
+use super::verbs::in_version;
+use crate::schema::Resource;
+use crate::status::{Cause, Status};
+use crate::store::{Change, ChangeKind, Expired, Store, Subscription};
+
+/// Between two bookmarks.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a watch lasts when the client does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// A watch under way.
+struct Watch {
+    store: Store,
+    resource: Arc<Resource>,
+    namespace: String,
+    selector: Selector,
+    representation: Representation,
+    subscription: Subscription,
+    ready: VecDeque<Value>,
+    bookmarks: bool,
+    next_bookmark: Instant,
+    deadline: Instant,
+    headers_sent: bool,
+    over: bool,
+}
+
+impl Call<'_> {
+    pub(super) fn watch(&self) -> Result<Response<Body>, Status> {
+        let selector = self.selector()?;
+        let at = self.resource.group_resource();
+        let asked = self.query.get("resourceVersion").unwrap_or_default();
+        let initial = self.query.get("sendInitialEvents").map(|text| text == "true");
+        let bookmarks = self.query.flag("allowWatchBookmarks");
+        if initial.is_some() && self.query.get("resourceVersionMatch") != Some("NotOlderThan") {
+            let message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            let cause = Cause::new("FieldValueForbidden", "resourceVersionMatch", format!("Forbidden: {message}"));
+            return Err(Status::invalid("meta.k8s.io", "ListOptions", "", vec![cause]));
+        }
+        let timeout = match self.query.integer("timeoutSeconds")? {
+            Some(seconds) if seconds > 0 => Duration::from_secs(seconds.unsigned_abs()),
+            _ => DEFAULT_TIMEOUT,
+        };
+        let revision: u64 = if asked.is_empty() {
+            0
+        } else {
+            asked
+                .parse()
+                .map_err(|_| Status::bad_request(format!("strconv.ParseUint: parsing {asked:?}: invalid syntax")))?
+        };
+        let send_state = initial.unwrap_or(revision == 0);
+        let mut ready = VecDeque::new();
+        let from = if send_state || revision == 0 {
+            let listing = self.store.list(&at, self.namespace());
+            if send_state {
+                for object in listing.items.iter().filter(|object| selector.matches(object)) {
+                    ready.push_back((("ADDED"), Arc::clone(object)));
+                }
+            }
+            listing.revision
+        } else {
+            revision
+        };
+        let subscription = self.store.subscribe_after(&at, from);
+        let expired = subscription.as_ref().err().copied();
+        let subscription = match subscription {
+            Ok(subscription) => subscription,
+            Err(_) => self.store.subscribe_after(&at, self.store.revision()).map_err(|error| gone(&error))?,
+        };
+        let now = Instant::now();
+        let mut watch = Watch {
+            store: self.store.clone(),
+            resource: Arc::clone(self.resource),
+            namespace: self.namespace().to_owned(),
+            selector,
+            representation: self.representation,
+            subscription,
+            ready: VecDeque::new(),
+            bookmarks,
+            next_bookmark: now + BOOKMARK_EVERY,
+            deadline: now + timeout,
+            headers_sent: false,
+            over: false,
+        };
+        for (kind, object) in ready {
+            let event = watch.event(kind, &object);
+            watch.ready.push_back(event);
+        }
+        if let Some(error) = expired {
+            watch.fail(&error);
+        } else if initial == Some(true) && bookmarks {
+            watch.ready.push_back(watch.bookmark(from, true));
+        }
+        Ok(response(StatusCode::OK, "application/json", streamed(watch.into_stream())))
+    }
+}
+
+fn gone(error: &Expired) -> Status {
+    Status::expired(error.to_string())
+}
+
+impl Watch {
+    fn into_stream(self) -> impl Stream<Item = Bytes> + Send + 'static {
+        futures::stream::unfold(self, |mut watch| async move {
+            let event = watch.next().await?;
+            let mut line = serde_json::to_vec(&event).unwrap_or_default();
+            line.push(b'\n');
+            Some((Bytes::from(line), watch))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.over {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                change = self.subscription.next() => match change {
+                    Ok(change) => self.take(&change),
+                    Err(error) => self.fail(&error),
+                },
+                () = sleep_until(self.deadline) => return None,
+                () = sleep_until(self.next_bookmark), if self.bookmarks => {
+                    self.next_bookmark += BOOKMARK_EVERY;
+                    // Everything up to the store's revision was seen, or there would have been a change to take.
+                    return Some(self.bookmark(self.store.revision(), false));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, change: &Change) {
+        let here = |object: &Value| {
+            (self.namespace.is_empty() || crate::store::meta::namespace(object) == self.namespace)
+                && self.selector.matches(object)
+        };
+        let was = change.old.as_deref().is_some_and(here);
+        let is = change.kind != ChangeKind::Deleted && here(&change.object);
+        let kind = match (was, is) {
+            (false, true) => "ADDED",
+            (true, true) => "MODIFIED",
+            (true, false) => "DELETED",
+            (false, false) => return,
+        };
+        let event = self.event(kind, &change.object);
+        self.ready.push_back(event);
+    }
+
+    fn event(&mut self, kind: &str, object: &Value) -> Value {
+        let object = in_version(&self.resource, object);
+        let mut shown = self.representation.single(&self.resource, object, &self.store).into_owned();
+        if self.representation == Representation::Table {
+            if self.headers_sent
+                && let Some(table) = shown.as_object_mut()
+            {
+                table.insert("columnDefinitions".into(), Value::Null);
+            }
+            self.headers_sent = true;
+        }
+        json!({"type": kind, "object": shown})
+    }
+
+    fn bookmark(&self, revision: u64, initial: bool) -> Value {
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if initial && let Some(metadata) = metadata.as_object_mut() {
+            metadata.insert("annotations".into(), json!({"k8s.io/initial-events-end": "true"}));
+        }
+        let (kind, version) = (&self.resource.kind, self.resource.api_version());
+        json!({"type": "BOOKMARK", "object": {"kind": kind, "apiVersion": version, "metadata": metadata}})
+    }
+
+    fn fail(&mut self, error: &Expired) {
+        self.ready.push_back(json!({"type": "ERROR", "object": gone(error).to_json()}));
+        self.over = true;
+    }
+}

@@ -1,0 +1,277 @@
+//! Every resource that the lab serves: built-in ones from recorded discovery, custom ones from the CRDs in the store.
+//!
+//! Invariant: a resource is served exactly when discovery lists it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
+use serde_json::Value;
+
+use super::custom;
+use super::data;
+use super::node::Node;
+use crate::store::GroupResource;
+
+/// One resource in one version.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// API version.
+    pub version: String,
+    /// Plural, as in URLs.
+    pub plural: String,
+    /// Singular, as discovery names it.
+    pub singular: String,
+    /// Kind of the objects.
+    pub kind: String,
+    /// Kind of their lists.
+    pub list_kind: String,
+    /// Objects live in namespaces.
+    pub namespaced: bool,
+    /// Short names, such as `po`.
+    pub short_names: Vec<String>,
+    /// Categories, such as `all`.
+    pub categories: Vec<String>,
+    /// Verbs of the main resource.
+    pub verbs: Vec<String>,
+    /// Subresources with their verbs.
+    pub subresources: Vec<SubresourceInfo>,
+    /// Version in which objects are stored.
+    pub storage_version: String,
+    /// Where the schema comes from.
+    pub(super) schema: SchemaSource,
+}
+
+/// A subresource as discovery lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubresourceInfo {
+    /// Name, such as `status`.
+    pub name: String,
+    /// Group of the kind that it speaks; empty when it is the resource's own or the core group's.
+    pub group: String,
+    /// Version of that kind; empty when it is the resource's own.
+    pub version: String,
+    /// Kind that it speaks.
+    pub kind: String,
+    /// Its verbs.
+    pub verbs: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum SchemaSource {
+    Builtin,
+    /// A CRD and the index of the version in it.
+    Custom(Arc<Value>, usize),
+}
+
+impl Resource {
+    /// Group and plural: what the store knows it by.
+    pub fn group_resource(&self) -> GroupResource {
+        GroupResource::new(self.group.as_str(), self.plural.as_str())
+    }
+
+    /// `apiVersion` of its objects.
+    pub fn api_version(&self) -> String {
+        api_version(&self.group, &self.version)
+    }
+
+    /// `apiVersion` in which they are stored.
+    pub fn storage_api_version(&self) -> String {
+        api_version(&self.group, &self.storage_version)
+    }
+
+    /// Defined by a CRD.
+    pub fn is_custom(&self) -> bool {
+        matches!(self.schema, SchemaSource::Custom(..))
+    }
+
+    /// Whether it has that subresource.
+    pub fn has_subresource(&self, name: &str) -> bool {
+        self.subresources.iter().any(|subresource| subresource.name == name)
+    }
+
+    /// Whether its objects count their generations. Facts of Kubernetes 1.36; the schema does not tell.
+    pub fn has_generation(&self) -> bool {
+        match (self.group.as_str(), self.plural.as_str()) {
+            (_, _) if self.is_custom() => true,
+            ("", plural) => matches!(plural, "pods" | "replicationcontrollers"),
+            ("apps", plural) => plural != "controllerrevisions",
+            ("networking.k8s.io", plural) => matches!(plural, "ingresses" | "networkpolicies" | "ingressclasses"),
+            ("batch" | "flowcontrol.apiserver.k8s.io" | "admissionregistration.k8s.io" | "apiextensions.k8s.io", _) => {
+                true
+            }
+            ("policy", plural) => plural == "poddisruptionbudgets",
+            ("discovery.k8s.io" | "scheduling.k8s.io", _) => true,
+            ("resource.k8s.io", plural) => matches!(plural, "deviceclasses" | "resourceslices"),
+            _ => false,
+        }
+    }
+
+    /// The root of its schema. None for a kind without one.
+    pub(crate) fn node(&self) -> Option<Node<'_>> {
+        match &self.schema {
+            SchemaSource::Builtin => Node::new(data::schema_of_kind(&self.group, &self.version, &self.kind)?),
+            SchemaSource::Custom(crd, version) => Node::custom_root(custom::schema(crd, *version)?),
+        }
+    }
+
+    /// The CRD version that defines it.
+    pub(crate) fn custom_version(&self) -> Option<&Value> {
+        match &self.schema {
+            SchemaSource::Builtin => None,
+            SchemaSource::Custom(crd, version) => crd.pointer("/spec/versions")?.get(version),
+        }
+    }
+}
+
+/// `group/version`, or the version alone for the core group.
+pub(super) fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
+static BUILTIN: LazyLock<Vec<Arc<Resource>>> = LazyLock::new(|| {
+    let rows = data::discovery();
+    rows.iter().map(|(group, version, resource)| Arc::new(from_discovery(group, version, resource))).collect()
+});
+
+fn from_discovery(group: &str, version: &str, resource: &Value) -> Resource {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let texts = |value: &Value, key: &str| -> Vec<String> {
+        let list = value.get(key).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+    };
+    let nothing = Value::Null;
+    let kind_of = |value: &Value| value.get("responseKind").unwrap_or(&nothing).clone();
+    let kind = text(&kind_of(resource), "kind");
+    let subresources = resource.get("subresources").and_then(Value::as_array).into_iter().flatten().map(|sub| {
+        let speaks = kind_of(sub);
+        SubresourceInfo {
+            name: text(sub, "subresource"),
+            group: text(&speaks, "group"),
+            version: text(&speaks, "version"),
+            kind: text(&speaks, "kind"),
+            verbs: texts(sub, "verbs"),
+        }
+    });
+    Resource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        plural: text(resource, "resource"),
+        singular: text(resource, "singularResource"),
+        list_kind: format!("{kind}List"),
+        kind,
+        namespaced: text(resource, "scope") == "Namespaced",
+        short_names: texts(resource, "shortNames"),
+        categories: texts(resource, "categories"),
+        verbs: texts(resource, "verbs"),
+        subresources: subresources.collect(),
+        // The only group with two versions is autoscaling, whose objects are stored as v2.
+        storage_version: if group == "autoscaling" { "v2".to_owned() } else { version.to_owned() },
+        schema: SchemaSource::Builtin,
+    }
+}
+
+/// The resources of one lab.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// Versions of custom resources by CRD name.
+    custom: RwLock<BTreeMap<String, Vec<Arc<Resource>>>>,
+}
+
+impl Catalog {
+    /// The resource behind a URL.
+    pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<Arc<Resource>> {
+        let is = |resource: &&Arc<Resource>| {
+            resource.plural == plural && resource.group == group && resource.version == version
+        };
+        BUILTIN.iter().find(is).cloned().or_else(|| {
+            let custom = self.custom.read().unwrap_or_else(PoisonError::into_inner);
+            custom.get(&format!("{plural}.{group}"))?.iter().find(is).cloned()
+        })
+    }
+
+    /// The resource in the version in which it is stored.
+    pub fn stored(&self, resource: &GroupResource) -> Option<Arc<Resource>> {
+        let is = |candidate: &&Arc<Resource>| {
+            candidate.plural == resource.resource
+                && candidate.group == resource.group
+                && candidate.version == candidate.storage_version
+        };
+        BUILTIN.iter().find(is).cloned().or_else(|| {
+            let custom = self.custom.read().unwrap_or_else(PoisonError::into_inner);
+            let versions = custom.get(&resource.to_string())?;
+            versions.iter().find(is).or_else(|| versions.first()).cloned()
+        })
+    }
+
+    /// The resource of a kind, if its version is served.
+    pub fn find_kind(&self, group: &str, version: &str, kind: &str) -> Option<Arc<Resource>> {
+        self.all().into_iter().find(|one| one.kind == kind && one.group == group && one.version == version)
+    }
+
+    /// All resources: built-in ones in the recorded order, then custom ones by name.
+    pub fn all(&self) -> Vec<Arc<Resource>> {
+        let custom = self.custom.read().unwrap_or_else(PoisonError::into_inner);
+        BUILTIN.iter().chain(custom.values().flatten()).cloned().collect()
+    }
+
+    /// Takes in a CRD that was created or changed.
+    pub(crate) fn put_crd(&self, crd: &Arc<Value>) {
+        let name = crate::store::meta::name(crd).to_owned();
+        let resources = custom::resources(crd).into_iter().map(Arc::new).collect();
+        self.custom.write().unwrap_or_else(PoisonError::into_inner).insert(name, resources);
+    }
+
+    /// Forgets a CRD that was deleted.
+    pub(crate) fn remove_crd(&self, name: &str) {
+        self.custom.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+}
+
+/// The schemas of these resources and all that they refer to, by name.
+pub(crate) fn schema_document(resources: &[Arc<Resource>]) -> serde_json::Map<String, Value> {
+    let mut out = serde_json::Map::new();
+    for resource in resources {
+        match &resource.schema {
+            SchemaSource::Builtin => {
+                if let Some(name) = data::name_of_kind(&resource.group, &resource.version, &resource.kind) {
+                    collect_schemas(&name, &mut out);
+                }
+            }
+            SchemaSource::Custom(crd, version) => {
+                let mut schema = custom::schema(crd, *version).cloned().unwrap_or_default();
+                let kind =
+                    serde_json::json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
+                if let Some(map) = schema.as_object_mut() {
+                    map.insert("x-kubernetes-group-version-kind".into(), Value::Array(vec![kind]));
+                }
+                let mut group: Vec<&str> = resource.group.split('.').collect();
+                group.reverse();
+                out.insert(format!("{}.{}.{}", group.join("."), resource.version, resource.kind), schema);
+            }
+        }
+    }
+    out
+}
+
+fn collect_schemas(name: &str, out: &mut serde_json::Map<String, Value>) {
+    if out.contains_key(name) {
+        return;
+    }
+    let Some(schema) = data::schema(name) else { return };
+    out.insert(name.to_owned(), schema.clone());
+    let mut open = vec![schema];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(map) => {
+                if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+                    collect_schemas(reference.trim_start_matches("#/components/schemas/"), out);
+                }
+                open.extend(map.values());
+            }
+            Value::Array(list) => open.extend(list),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Reading an object as its kind: unknown fields, types, and what a Go struct writes back.
+//!
+//! Invariant: decoding is idempotent; a decoded object decodes to itself with nothing unknown.
+
+use serde_json::{Map, Value, json};
+
+use super::node::{Node, NodeType};
+
+/// What decoding found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    /// Paths of fields that the kind does not have; they are gone from the object.
+    pub(crate) unknown: Vec<String>,
+    /// The first value of the wrong type, in Go's words.
+    pub(crate) mistyped: Option<String>,
+}
+
+/// Text fields that Go holds by pointer, so that "" is kept.
+const KEPT_EMPTY: [&str; 8] = [
+    "apiGroup",
+    "hostnameOverride",
+    "ingressClassName",
+    "loadBalancerClass",
+    "procMount",
+    "runtimeClassName",
+    "storageClassName",
+    "volumeAttributesClassName",
+];
+
+/// Numbers and booleans that Go holds by value and leaves out when they are zero.
+const DROPPED_ZERO: [&str; 34] = [
+    "active",
+    "availableReplicas",
+    "currentReplicas",
+    "failed",
+    "failureThreshold",
+    "fullyLabeledReplicas",
+    "generation",
+    "healthCheckNodePort",
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostPort",
+    "initialDelaySeconds",
+    "minReadySeconds",
+    "nodePort",
+    "numberAvailable",
+    "numberUnavailable",
+    "observedGeneration",
+    "paused",
+    "periodSeconds",
+    "publishNotReadyAddresses",
+    "readOnly",
+    "readyReplicas",
+    "replicas",
+    "signal",
+    "stdin",
+    "stdinOnce",
+    "succeeded",
+    "successThreshold",
+    "timeoutSeconds",
+    "tty",
+    "unavailableReplicas",
+    "unschedulable",
+    "updatedReplicas",
+];
+
+impl Decoded {
+    /// Decodes a built-in object: drops nulls and unknown fields, writes structs that Go always writes, leaves out what Go omits.
+    pub(crate) fn builtin(node: Node<'_>, object: &mut Value) -> Self {
+        let mut out = Self::default();
+        out.value(node, object, &Place::root(), false);
+        out
+    }
+
+    fn value(&mut self, node: Node<'_>, value: &mut Value, place: &Place<'_>, spec: bool) {
+        match (node.node_type(), &mut *value) {
+            (NodeType::Object, Value::Object(map)) => self.object(node, map, place, spec),
+            (NodeType::Array, Value::Array(list)) => {
+                if let Some(items) = node.items() {
+                    for (index, item) in list.iter_mut().enumerate() {
+                        self.value(items, item, &place.item(index), spec);
+                    }
+                }
+            }
+            (NodeType::IntOrString, Value::Number(number)) if node.is_quantity() => *value = number.to_string().into(),
+            (expected, found) => {
+                if !fits(expected, found) && self.mistyped.is_none() {
+                    self.mistyped = Some(place.type_error(node, found));
+                }
+            }
+        }
+    }
+
+    fn object(&mut self, node: Node<'_>, map: &mut Map<String, Value>, place: &Place<'_>, spec: bool) {
+        let additional = node.additional();
+        let mut dropped = Vec::new();
+        for (name, value) in map.iter_mut() {
+            let Some(property) = node.property(name) else {
+                match additional {
+                    Some(additional) if value.is_null() => *value = zero_of(additional),
+                    Some(additional) => self.value(additional, value, &place.member(name, node), spec),
+                    None if node.preserves_unknown() => {}
+                    None => {
+                        self.unknown.push(place.member(name, node).path());
+                        dropped.push(name.clone());
+                    }
+                }
+                continue;
+            };
+            if value.is_null() {
+                dropped.push(name.clone());
+                continue;
+            }
+            self.value(property, value, &place.member(name, node), spec || name == "spec");
+            if is_omitted(node, property, name, value, spec) {
+                dropped.push(name.clone());
+            }
+        }
+        for name in dropped {
+            map.shift_remove(&name);
+        }
+        for (name, property) in node.properties() {
+            if map.contains_key(name) {
+                continue;
+            }
+            if property.is_always_written() && property.node_type() == NodeType::Object {
+                map.insert(name.to_owned(), written_struct(property));
+            } else if let Some(default) = property.default_value().filter(|default| !default.is_object()) {
+                // Go writes required scalars even when they are zero; real defaults, such as a protocol, are the same here.
+                map.insert(name.to_owned(), default.clone());
+            }
+        }
+    }
+}
+
+/// Whether Go's `omitempty` leaves this value out.
+fn is_omitted(parent: Node<'_>, node: Node<'_>, name: &str, value: &Value, spec: bool) -> bool {
+    if parent.required().any(|required| required == name) {
+        return false;
+    }
+    match value {
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty() && node.additional().is_some(),
+        Value::String(text) => text.is_empty() && !KEPT_EMPTY.contains(&name),
+        Value::Bool(false) => DROPPED_ZERO.contains(&name),
+        // A desired count of 0 is held by pointer and kept; a counted 0 is not.
+        Value::Number(number) => {
+            number.as_i64() == Some(0) && DROPPED_ZERO.contains(&name) && !(spec && name == "replicas")
+        }
+        Value::Null | Value::Bool(true) => false,
+    }
+}
+
+/// Paths of the fields that a configuration for apply names and its kind lacks, such as `.spec.nope`. Nulls are dropped.
+pub(crate) fn undeclared_fields(node: Node<'_>, config: &mut Value) -> Vec<String> {
+    let mut out = Vec::new();
+    undeclared(node, config, "", &mut out);
+    out
+}
+
+fn undeclared(node: Node<'_>, value: &mut Value, path: &str, out: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, value| !value.is_null());
+            for (name, value) in map.iter_mut() {
+                match node.member(name) {
+                    Some(member) => undeclared(member, value, &format!("{path}.{name}"), out),
+                    None if node.preserves_unknown() => {}
+                    None => out.push(format!("{path}.{name}")),
+                }
+            }
+        }
+        Value::Array(list) => {
+            if let Some(items) = node.items() {
+                for (index, item) in list.iter_mut().enumerate() {
+                    undeclared(items, item, &format!("{path}[{index}]"), out);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// An empty struct as Go writes it.
+fn written_struct(node: Node<'_>) -> Value {
+    let mut map = Map::new();
+    for (name, property) in node.properties() {
+        if property.is_always_written() && property.node_type() == NodeType::Object {
+            map.insert(name.to_owned(), written_struct(property));
+        } else if let Some(default) = property.default_value().filter(|default| !default.is_object()) {
+            map.insert(name.to_owned(), default.clone());
+        }
+    }
+    Value::Object(map)
+}
+
+fn zero_of(node: Node<'_>) -> Value {
+    match node.node_type() {
+        NodeType::String => "".into(),
+        NodeType::Integer | NodeType::Number => 0.into(),
+        NodeType::Boolean => false.into(),
+        NodeType::Object => json!({}),
+        NodeType::Array | NodeType::IntOrString | NodeType::Any => Value::Null,
+    }
+}
+
+/// The empty object of a kind, with which a new object is compared: structs that Go holds by value are there already, so nobody
+/// gets to own them.
+pub(crate) fn zero_value(node: Node<'_>) -> Value {
+    let mut map = Map::new();
+    for (name, property) in node.properties() {
+        let required = node.required().any(|required| required == name);
+        if property.is_always_written() && property.node_type() == NodeType::Object {
+            map.insert(name.to_owned(), zero_value(property));
+        } else if required {
+            let zero = match property.node_type() {
+                NodeType::Object | NodeType::Array => Value::Null,
+                _ => zero_of(property),
+            };
+            map.insert(name.to_owned(), zero);
+        }
+    }
+    Value::Object(map)
+}
+
+/// Whether a value may stand where a type is expected.
+pub(super) fn fits(expected: NodeType, value: &Value) -> bool {
+    match expected {
+        NodeType::Any => true,
+        NodeType::Object => value.is_object(),
+        NodeType::Array => value.is_array(),
+        NodeType::String => value.is_string(),
+        NodeType::Boolean => value.is_boolean(),
+        NodeType::Number => value.is_number(),
+        NodeType::Integer => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|float| float.fract() == 0.0)
+        }
+        NodeType::IntOrString => value.is_string() || value.is_number(),
+    }
+}
+
+/// A path on the stack, spelled out only when something is wrong.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    parent: Option<&'a Place<'a>>,
+    name: &'a str,
+    index: Option<usize>,
+    owner: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn root() -> Self {
+        Self { parent: None, name: "", index: None, owner: "" }
+    }
+
+    fn member(&'a self, name: &'a str, owner: Node<'a>) -> Self {
+        Self { parent: Some(self), name, index: None, owner: owner.type_name() }
+    }
+
+    fn item(&'a self, index: usize) -> Self {
+        Self { parent: Some(self), name: "", index: Some(index), owner: self.owner }
+    }
+
+    /// `spec.ports[0].port`
+    fn path(&self) -> String {
+        let before = self.parent.map(Place::path).unwrap_or_default();
+        match self.index {
+            Some(index) => format!("{before}[{index}]"),
+            None if before.is_empty() => self.name.to_owned(),
+            None => format!("{before}.{}", self.name),
+        }
+    }
+
+    /// Go's JSON decoder names fields without indices.
+    fn go_path(&self) -> String {
+        let before = self.parent.map(Place::go_path).unwrap_or_default();
+        if self.index.is_some() || before.is_empty() {
+            format!("{before}{}", self.name)
+        } else {
+            format!("{before}.{}", self.name)
+        }
+    }
+
+    fn type_error(&self, node: Node<'_>, found: &Value) -> String {
+        let found = match found {
+            Value::Object(_) => "object".to_owned(),
+            Value::Array(_) => "array".to_owned(),
+            Value::String(_) => "string".to_owned(),
+            Value::Bool(_) => "bool".to_owned(),
+            Value::Number(number) if matches!(node.node_type(), NodeType::Integer) => format!("number {number}"),
+            Value::Number(_) => "number".to_owned(),
+            Value::Null => "null".to_owned(),
+        };
+        let wanted = match (node.node_type(), node.text("format")) {
+            (NodeType::Integer, "") => "int32".to_owned(),
+            (NodeType::Integer, format) => format.to_owned(),
+            (NodeType::Boolean, _) => "bool".to_owned(),
+            (NodeType::Number, _) => "float64".to_owned(),
+            (NodeType::String, _) => "string".to_owned(),
+            (NodeType::Array, _) => format!("[]{}", node.items().map_or("string", |items| go_type(items))),
+            (NodeType::Object, _) if node.additional().is_some() => "map[string]string".to_owned(),
+            _ => node.type_name().to_owned(),
+        };
+        let owner = if self.owner.is_empty() { String::new() } else { format!("{}.", self.owner) };
+        format!("json: cannot unmarshal {found} into Go struct field {owner}{} of type {wanted}", self.go_path())
+    }
+}
+
+fn go_type<'a>(node: Node<'a>) -> &'a str {
+    let name = node.type_name();
+    if name.is_empty() { "string" } else { name }
+}

@@ -1,0 +1,27 @@
+//! What the kinds look like, and everything that is decided by looking: decoding, defaults, validation, merging, field ownership.
+//!
+//! Invariant: built-in kinds and custom ones go through the same code; only where their schema comes from differs.
+
+mod apply;
+mod catalog;
+mod compare;
+mod custom;
+mod data;
+mod decode;
+mod fieldset;
+mod managed;
+mod names;
+mod node;
+mod rules;
+mod strategic;
+mod structural;
+
+pub(crate) use catalog::schema_document;
+pub use catalog::{Catalog, Resource, SubresourceInfo};
+pub use custom::istio_crds;
+pub(crate) use custom::{establish, version_rank};
+pub(crate) use decode::{Decoded, undeclared_fields, zero_value};
+pub(crate) use managed::{ApplyRequest, Ownership, apply, keep, track_update};
+pub(crate) use rules::validate_builtin;
+pub(crate) use strategic::strategic_merge;
+pub(crate) use structural::validate_custom;
