@@ -27,6 +27,9 @@ const KEPT_EMPTY: [&str; 8] = [
     "volumeAttributesClassName",
 ];
 
+/// Lists that Go writes even when they are empty, though they are optional.
+const KEPT_LISTS: [&str; 2] = ["endpoints", "rules"];
+
 /// Numbers and booleans that Go holds by value and leaves out when they are zero.
 const DROPPED_ZERO: [&str; 34] = [
     "active",
@@ -140,7 +143,7 @@ fn is_omitted(parent: Node<'_>, node: Node<'_>, name: &str, value: &Value, spec:
         return false;
     }
     match value {
-        Value::Array(list) => list.is_empty(),
+        Value::Array(list) => list.is_empty() && !KEPT_LISTS.contains(&name),
         Value::Object(map) => map.is_empty() && node.additional().is_some(),
         Value::String(text) => text.is_empty() && !KEPT_EMPTY.contains(&name),
         Value::Bool(false) => DROPPED_ZERO.contains(&name),
