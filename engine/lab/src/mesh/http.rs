@@ -4,18 +4,17 @@
 //! their order and the text.
 
 use super::access_log::{Record, RequestFields};
+use super::http_heads::{own_answer, split_target, to_downstream, to_upstream};
 use super::sidecar::Captured;
 use super::upstream::{ConnectFailure, connect};
 use super::verdict::{FirstBytes, Outcome, verdict};
 use super::view::{Cluster, MeshView};
-use crate::net::http1::{Body, Headers, Http, HttpError, Request, Response, reason};
+use crate::net::http1::{Body, Http, HttpError, Request, Response};
 use crate::net::{Socket, http_date, not_simulated};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-
-/// Headers that belong to one connection and are not passed on.
-const HOP_BY_HOP: &[&str] = &["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
 /// The first delay before a connection attempt is repeated; it triples.
 const RETRY_BASE_MS: u64 = 25;
@@ -39,8 +38,8 @@ impl From<HttpError> for Abort {
     }
 }
 
-impl From<std::io::Error> for Abort {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Abort {
+    fn from(error: io::Error) -> Self {
         HttpError::Io(error).into()
     }
 }
@@ -62,15 +61,23 @@ struct Exchange<'a> {
     captured: &'a Captured,
     view: &'a MeshView,
     request: &'a Request,
+    /// What of the request's body was not read yet.
+    body: Body,
     began: Instant,
     record: Record,
+}
+
+/// Which connections stay open after an exchange.
+struct Kept {
+    client: bool,
+    upstream: bool,
 }
 
 /// Serves one request; whether another may follow on the connection.
 async fn serve_one(captured: &Captured, down: &mut Http<Socket>) -> Result<bool, Abort> {
     let Some(request) = down.request().await? else { return Ok(false) };
     let view = captured.sidecar.view();
-    let (authority, path) = split_target(&request)?;
+    let (authority, path) = split_target(&request).map_err(Abort::NotSimulated)?;
     let decided = verdict(
         &view,
         &captured.connection(FirstBytes::Http {
@@ -88,7 +95,8 @@ async fn serve_one(captured: &Captured, down: &mut Http<Socket>) -> Result<bool,
         request_id: request_id.unwrap_or_else(|| captured.sidecar.request_id(view.config().sampled)),
         authority,
     });
-    let mut exchange = Exchange { captured, view: &view, request: &request, began: Instant::now(), record };
+    let body = if request.method == "CONNECT" { Body::Length(0) } else { request.body()? };
+    let mut exchange = Exchange { captured, view: &view, request: &request, body, began: Instant::now(), record };
     match decided.outcome {
         Outcome::Forward { cluster, route, retries } => {
             exchange.record.route = route;
@@ -107,48 +115,13 @@ async fn serve_one(captured: &Captured, down: &mut Http<Socket>) -> Result<bool,
     }
 }
 
-/// The authority and the path of a request, in whichever form its target is.
-fn split_target(request: &Request) -> Result<(String, String), Abort> {
-    if request.method == "CONNECT" {
-        return Ok((request.target.clone(), request.target.clone()));
-    }
-    if request.headers.get("upgrade").is_some() {
-        return Err(Abort::NotSimulated("an http upgrade through a sidecar".to_owned()));
-    }
-    if let Some(rest) = request.target.strip_prefix("http://") {
-        let slash = rest.find('/').unwrap_or(rest.len());
-        let path = if slash == rest.len() { "/" } else { &rest[slash..] };
-        return Ok((rest[..slash].to_owned(), path.to_owned()));
-    }
-    match request.headers.get("host") {
-        Some(host) if !host.is_empty() => Ok((host.to_owned(), request.target.clone())),
-        _ => Err(Abort::NotSimulated("an http request without a host through a sidecar".to_owned())),
-    }
-}
-
 impl Exchange<'_> {
     /// Answers the request without an upstream.
-    async fn answer(mut self, down: &mut Http<Socket>, status: u16, text: &str) -> Result<bool, Abort> {
-        let connect = self.request.method == "CONNECT";
-        let keep = self.request.keep_alive() && !connect;
-        if !connect {
-            self.record.received += down.skip(self.request.body()?).await?;
-        }
-        let mut headers = Headers::default();
-        let length = text.len().to_string();
-        if !text.is_empty() {
-            headers.push("content-length", length.clone());
-            headers.push("content-type", "text/plain");
-        }
-        headers.push("date", http_date(self.captured.netns.clock()));
-        headers.push("server", "envoy");
-        if !keep {
-            headers.push("connection", "close");
-        }
-        if text.is_empty() {
-            headers.push("content-length", length);
-        }
-        let response = Response { status, reason: reason(status).to_owned(), minor: 1, headers };
+    async fn answer(&mut self, down: &mut Http<Socket>, status: u16, text: &str) -> Result<bool, Abort> {
+        let keep = self.request.keep_alive() && self.request.method != "CONNECT";
+        self.record.received += down.skip(self.body).await?;
+        let date = http_date(self.captured.netns.clock());
+        let response = own_answer(status, text.len(), date, keep);
         let mut message = response.encode();
         if self.request.method != "HEAD" {
             message.extend_from_slice(text.as_bytes());
@@ -165,7 +138,7 @@ impl Exchange<'_> {
 
     /// Forwards the request to an endpoint of the cluster and its answer back.
     async fn forward(
-        mut self,
+        &mut self,
         down: &mut Http<Socket>,
         cluster: &Cluster,
         path: &str,
@@ -194,15 +167,23 @@ impl Exchange<'_> {
         self.record.upstream = Some(endpoint);
         self.record.upstream_local = Some(up.get_ref().local_addr());
         let sent_at = Instant::now();
-        up.send(&self.upstream_head(path, attempt).encode()).await?;
-        self.send_body(down, &mut up).await?;
+        self.send_request(down, &mut up, path, attempt).await?;
         let answered = tokio::select! {
             biased;
             answer = up.response() => Some(answer),
             () = gone(down.get_ref()) => None,
         };
         match answered {
-            Some(Ok(response)) => self.pass_back(down, up, response, cluster, endpoint, sent_at).await,
+            Some(Ok(response)) => match self.pass_back(down, &mut up, response, sent_at).await {
+                Ok(Kept { client, upstream }) => {
+                    if upstream {
+                        self.captured.sidecar.upstreams.keep_idle(cluster, endpoint, up);
+                    }
+                    Ok(client)
+                }
+                Err(Abort::Closed) => self.left(),
+                Err(abort) => Err(abort),
+            },
             Some(Err(HttpError::Io(error))) if not_simulated(&error).is_some() => Err(error.into()),
             Some(Err(_)) => {
                 self.record.flags = "UC";
@@ -211,13 +192,16 @@ impl Exchange<'_> {
                     "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
                 self.answer(down, 503, text).await
             }
-            None => {
-                self.record.flags = "DC";
-                "downstream_remote_disconnect".clone_into(&mut self.record.details);
-                self.log();
-                Ok(false)
-            }
+            None => self.left(),
         }
+    }
+
+    /// Notes that the client went before it had the whole answer.
+    fn left(&mut self) -> Result<bool, Abort> {
+        self.record.flags = "DC";
+        "downstream_remote_disconnect".clone_into(&mut self.record.details);
+        self.log();
+        Ok(false)
     }
 
     /// A connection to an endpoint: an idle one, or a new one.
@@ -234,7 +218,7 @@ impl Exchange<'_> {
 
     /// The answer when no connection attempt succeeded.
     async fn refused(
-        mut self,
+        &mut self,
         down: &mut Http<Socket>,
         endpoint: SocketAddr,
         transport_failure: &'static str,
@@ -253,60 +237,50 @@ impl Exchange<'_> {
         self.answer(down, 503, &text).await
     }
 
-    fn upstream_head(&self, path: &str, attempt: u32) -> Request {
-        let fields = self.record.request.as_ref();
-        let mut headers = Headers::default();
-        headers.push("host", fields.map(|r| r.authority.clone()).unwrap_or_default());
-        let skipped = ["host", "expect", "x-request-id"];
-        for (name, value) in &self.request.headers.0 {
-            let name = name.to_ascii_lowercase();
-            if !HOP_BY_HOP.contains(&name.as_str()) && !skipped.contains(&name.as_str()) {
-                headers.push(&name, value.clone());
-            }
-        }
-        if self.request.headers.has_token("transfer-encoding", "chunked") {
-            headers.push("transfer-encoding", "chunked");
-        }
-        headers.push("x-forwarded-proto", "http");
-        headers.push("x-request-id", fields.map(|r| r.request_id.clone()).unwrap_or_default());
-        headers.push("x-envoy-attempt-count", attempt.to_string());
-        Request { method: self.request.method.clone(), target: path.to_owned(), minor: 1, headers }
-    }
-
-    async fn send_body(&mut self, down: &mut Http<Socket>, up: &mut Http<Socket>) -> Result<(), Abort> {
-        let mut body = self.request.body()?;
-        let chunked = matches!(body, Body::Chunked(_));
-        if body != Body::Length(0) && self.request.headers.has_token("expect", "100-continue") {
+    /// Sends the request with its body. An upstream that does not take it shows when its answer is read.
+    async fn send_request(
+        &mut self,
+        down: &mut Http<Socket>,
+        up: &mut Http<Socket>,
+        path: &str,
+        attempt: u32,
+    ) -> Result<(), Abort> {
+        let Some(fields) = &self.record.request else { return Ok(()) };
+        let head = to_upstream(self.request, fields, path, attempt).encode();
+        let chunked = matches!(self.body, Body::Chunked(_));
+        if self.body != Body::Length(0) && self.request.headers.has_token("expect", "100-continue") {
             down.send(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
-        while let Some(piece) = down.piece(&mut body).await? {
+        let mut open = taken(up.send(&head).await)?;
+        while let Some(piece) = down.piece(&mut self.body).await? {
             self.record.received += piece.len() as u64;
-            send_piece(up, &piece, chunked).await?;
+            if open {
+                open = taken(send_piece(up, &piece, chunked).await)?;
+            }
         }
-        if chunked {
-            up.send(b"0\r\n\r\n").await?;
+        if chunked && open {
+            taken(up.send(b"0\r\n\r\n").await)?;
         }
         Ok(())
     }
 
     /// Passes the upstream's answer to the client.
     async fn pass_back(
-        mut self,
+        &mut self,
         down: &mut Http<Socket>,
-        mut up: Http<Socket>,
+        up: &mut Http<Socket>,
         response: Response,
-        cluster: &Cluster,
-        endpoint: SocketAddr,
         sent_at: Instant,
-    ) -> Result<bool, Abort> {
-        let service_time = sent_at.elapsed();
+    ) -> Result<Kept, Abort> {
+        let took = sent_at.elapsed();
         let mut body = response.body(&self.request.method)?;
+        let upstream = response.keep_alive() && body != Body::UntilEnd;
         let chunked = matches!(body, Body::Chunked(_) | Body::UntilEnd);
-        let keep = self.request.keep_alive();
-        let headers = self.downstream_headers(&response, service_time, chunked, keep);
-        let head = Response { status: response.status, reason: reason(response.status).to_owned(), minor: 1, headers };
+        let client = self.request.keep_alive();
+        let date = http_date(self.captured.netns.clock());
+        let head = to_downstream(&response, took, date, chunked, client);
         self.record.code = response.status;
-        self.record.service_time = Some(service_time);
+        self.record.service_time = Some(took);
         "via_upstream".clone_into(&mut self.record.details);
         down.send(&head.encode()).await?;
         loop {
@@ -316,52 +290,24 @@ impl Exchange<'_> {
                     send_piece(down, &piece, chunked).await?;
                 }
                 Ok(None) => break,
+                Err(HttpError::Io(error)) if not_simulated(&error).is_some() => return Err(error.into()),
                 Err(_) => {
                     self.record.flags = "UC";
                     "upstream_reset_after_response_started{connection_termination}"
                         .clone_into(&mut self.record.details);
                     self.log();
-                    return Ok(false);
+                    return Ok(Kept { client: false, upstream: false });
                 }
             }
         }
         if chunked {
             down.send(b"0\r\n\r\n").await?;
         }
-        if response.keep_alive() && body != Body::UntilEnd {
-            self.captured.sidecar.upstreams.keep_idle(cluster, endpoint, up);
-        }
         self.log();
-        if !keep {
+        if !client {
             down.finish().await?;
         }
-        Ok(keep)
-    }
-
-    fn downstream_headers(&self, response: &Response, service_time: Duration, chunked: bool, keep: bool) -> Headers {
-        let mut headers = Headers::default();
-        for (name, value) in &response.headers.0 {
-            let name = name.to_ascii_lowercase();
-            match name.as_str() {
-                "server" => headers.push("server", "envoy"),
-                hop if HOP_BY_HOP.contains(&hop) => {}
-                _ => headers.push(&name, value.clone()),
-            }
-        }
-        if headers.get("date").is_none() {
-            headers.push("date", http_date(self.captured.netns.clock()));
-        }
-        headers.push("x-envoy-upstream-service-time", service_time.as_millis().to_string());
-        if headers.get("server").is_none() {
-            headers.push("server", "envoy");
-        }
-        if chunked {
-            headers.push("transfer-encoding", "chunked");
-        }
-        if !keep {
-            headers.push("connection", "close");
-        }
-        headers
+        Ok(Kept { client, upstream })
     }
 
     fn log(&mut self) {
@@ -375,13 +321,21 @@ async fn gone(app: &Socket) {
     app.peek(|_, open| (!open).then_some(())).await;
 }
 
-async fn send_piece(to: &mut Http<Socket>, piece: &[u8], chunked: bool) -> Result<(), Abort> {
+/// Whether an upstream took what it was sent; a failure that the lab has to report passes on.
+fn taken(sent: io::Result<()>) -> Result<bool, Abort> {
+    match sent {
+        Ok(()) => Ok(true),
+        Err(error) if not_simulated(&error).is_some() => Err(error.into()),
+        Err(_) => Ok(false),
+    }
+}
+
+async fn send_piece(to: &mut Http<Socket>, piece: &[u8], chunked: bool) -> io::Result<()> {
     if chunked {
         to.send(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
         to.send(piece).await?;
-        to.send(b"\r\n").await?;
+        to.send(b"\r\n").await
     } else {
-        to.send(piece).await?;
+        to.send(piece).await
     }
-    Ok(())
 }

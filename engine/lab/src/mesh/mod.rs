@@ -11,6 +11,7 @@ mod config;
 mod follow;
 mod health;
 mod http;
+mod http_heads;
 mod limits;
 mod registry;
 pub(crate) mod relay;

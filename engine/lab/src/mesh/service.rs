@@ -151,9 +151,13 @@ fn entry_discovery(entry: &Value, host: &str, port: &Value, number: u16) -> Resu
                 endpoints.iter().map(|(ip, port)| ip.parse().map(|ip| SocketAddr::new(ip, *port))).collect();
             parsed.map(Discovery::Static).map_err(|_| "a static endpoint that is no address".to_owned())
         }
-        "DNS" if endpoints.is_empty() && host.contains('*') => Err("resolution DNS for a wildcard host".to_owned()),
-        "DNS" if endpoints.is_empty() => Ok(Discovery::Dns(vec![(host.to_ascii_lowercase(), target)])),
-        "DNS" => Ok(Discovery::Dns(endpoints)),
+        "DNS" | "DNS_ROUND_ROBIN" if endpoints.is_empty() && host.contains('*') => {
+            Err("resolution DNS for a wildcard host".to_owned())
+        }
+        "DNS" | "DNS_ROUND_ROBIN" if endpoints.is_empty() => {
+            Ok(Discovery::Dns(vec![(host.to_ascii_lowercase(), target)]))
+        }
+        "DNS" | "DNS_ROUND_ROBIN" => Ok(Discovery::Dns(endpoints)),
         other => Err(format!("resolution {other:?}")),
     }
 }

@@ -298,6 +298,22 @@ async fn a_registered_route_tries_three_times() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn http_that_breaks_off_says_who_broke_it() {
+    let net = net();
+    let (client, lines) = client(&net, "ALLOW_ANY", &[entry("silent.example.net", &[], 81, "HTTP", "DNS")]);
+    let post = "POST / HTTP/1.1\r\nHost: silent.example.net\r\nContent-Length: 4\r\n\r\nbody";
+    let answer = ask_open(&client, "198.51.100.35:81", post).await.unwrap();
+    assert!(answer.ends_with("disconnect/reset before headers. reset reason: connection termination"), "{answer}");
+    let get = request("/", "silent.example.net");
+    let silent = ask_open(&client, "198.51.100.35:80", &get);
+    assert!(tokio::time::timeout(Duration::from_secs(5), silent).await.is_err(), "a silent site never answers");
+    let lines = masked(&lines).await;
+    let upstream = "503 UC upstream_reset_before_response_started{connection_termination} - \"-\" 4 95 ";
+    assert!(lines[0].contains(upstream), "{}", lines[0]);
+    assert!(lines[1].contains(" 0 DC downstream_remote_disconnect - \"-\" 0 0 D - "), "{}", lines[1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn lines_appear_at_the_full_second() {
     let net = net();
     let (client, lines) = client(&net, "REGISTRY_ONLY", &[]);
