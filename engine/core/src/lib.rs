@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod params;
 pub mod plan;
 pub mod redact;
+pub mod schema;
 pub mod source;
 pub mod state;
 pub mod template;
