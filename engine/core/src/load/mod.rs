@@ -9,7 +9,9 @@ mod head;
 mod like;
 mod names;
 mod object;
+mod objects;
 mod order;
+mod patterns;
 mod prose;
 mod step;
 mod texts;
@@ -23,7 +25,7 @@ pub use order::Order;
 use crate::codes::Code;
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{Runbook, StepId};
-use crate::source::{LIMITS, Source, TreeError, TreeErrorKind, tree};
+use crate::source::{LIMITS, Source, Span, TreeError, TreeErrorKind, tree};
 
 /// The format's `apiVersion`.
 pub const API_VERSION: &str = "periplus.dev/v1";
@@ -53,6 +55,12 @@ pub struct Loaded {
 pub fn load(source: &Source, files: &dyn Files) -> Loaded {
     let mut decoder =
         Decoder { source, files, problems: Vec::new(), lost_steps: BTreeSet::new(), lost_names: BTreeSet::new() };
+    let bytes = u64::try_from(source.text.len()).unwrap_or(u64::MAX);
+    if bytes > LIMITS.file_bytes {
+        let start = Span::default();
+        let problem = Diagnostic::error(Code::FileTooLarge, start, too_large(bytes));
+        return Loaded { runbook: None, order: None, diagnostics: vec![problem] };
+    }
     let runbook = match tree(&source.text, LIMITS) {
         Ok(mut root) => {
             prose::join(&mut root, &source.text);
@@ -68,6 +76,12 @@ pub fn load(source: &Source, files: &dyn Files) -> Loaded {
     diagnostics.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
     let usable = order.is_some() && !diagnostics.iter().any(|problem| problem.severity == Severity::Error);
     Loaded { runbook: runbook.filter(|_| usable), order: order.filter(|_| usable), diagnostics }
+}
+
+/// What is said of a file that is larger than the format allows; for readers that ask for the size first.
+#[must_use]
+pub fn too_large(bytes: u64) -> String {
+    format!("the file has {bytes} bytes, and a runbook may have {}", LIMITS.file_bytes)
 }
 
 /// Turns the tree's values into the model, and collects what is wrong with them.
@@ -87,6 +101,8 @@ impl Decoder<'_> {
         checks::check(runbook, &self.lost_steps, &mut self.problems);
         let like = like::Like::new(checks::all_steps(runbook), &mut self.problems);
         let uses = names::check(runbook, self.source, &like, &self.lost_names, &mut self.problems);
+        objects::check(runbook, self.source, &mut self.problems);
+        patterns::check(runbook, self.source, &mut self.problems);
         order::check(runbook, &uses, &mut self.problems)
     }
 }

@@ -65,8 +65,8 @@ impl<'n> Object<'n> {
             .collect()
     }
 
-    /// Reports every key that nobody asked for.
-    pub(super) fn finish(self, decoder: &mut Decoder<'_>) {
+    /// Reports every key that nobody asked for; gives back whether there was none.
+    pub(super) fn finish(self, decoder: &mut Decoder<'_>) -> bool {
         for entry in self.entries.iter().filter(|entry| !entry.taken) {
             let problem = Diagnostic::error(
                 Code::UnknownKey,
@@ -74,12 +74,13 @@ impl<'n> Object<'n> {
                 format!("{} has no key `{}`", self.what, entry.key),
             )
             .label("unknown key");
-            let absent: Vec<&str> = self.known.iter().copied().filter(|key| !self.has(key)).collect();
-            decoder.problems.push(match nearest(entry.key, absent.iter().copied()) {
+            decoder.problems.push(match nearest(entry.key, self.known.iter().copied()) {
+                Some(near) if self.has(near) => problem.help(format!("did you mean `{near}`, which is there already?")),
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help(format!("its keys are: {}", self.known.join(", "))),
             });
         }
+        self.entries.iter().all(|entry| entry.taken)
     }
 }
 

@@ -177,16 +177,17 @@ impl Decoder<'_> {
 
     /// `kind`, `name` or `selector`, `apiVersion`, `namespace`, taken from a mapping that may have further keys.
     pub(super) fn object_keys(&mut self, object: &mut Object<'_>) -> Option<ObjectRef> {
+        let named = (object.has("name"), object.has("selector"));
         let kind = object.need(self, "kind").and_then(|node| self.text(node));
         let api_version = object.take("apiVersion").and_then(|node| self.text(node));
         let name = object.take("name").and_then(|node| self.text(node));
         let selector = object.take("selector").and_then(|node| self.text(node));
         let namespace = object.take("namespace").and_then(|node| self.text(node));
-        let which = match (name, selector) {
-            (Some(name), None) => Some(Which::Name(name)),
-            (None, Some(selector)) => Some(Which::Selector(selector)),
+        let which = match named {
+            (true, false) => name.map(Which::Name),
+            (false, true) => selector.map(Which::Selector),
             (both, _) => {
-                let message = if both.is_some() {
+                let message = if both {
                     "an object is named by `name:` or by `selector:`, not by both"
                 } else {
                     "an object is named by `name:` or by `selector:`"
@@ -209,6 +210,7 @@ impl Decoder<'_> {
     /// `in: {workload | pod | selector, namespace, container, pick}`.
     pub(super) fn container(&mut self, node: &Node) -> Option<In> {
         let mut object = self.object(node, "`in`")?;
+        let ways = ["workload", "pod", "selector"].iter().filter(|key| object.has(key)).count();
         let workload = object.take("workload").and_then(|node| self.text(node)).map(PodRef::Workload);
         let pod = object.take("pod").and_then(|node| self.text(node)).map(PodRef::Pod);
         let selector = object.take("selector").and_then(|node| self.text(node)).map(PodRef::Selector);
@@ -217,8 +219,7 @@ impl Decoder<'_> {
         let pick = self.pick(&mut object);
         let span = object.span;
         object.finish(self);
-        let mut given: Vec<PodRef> = [workload, pod, selector].into_iter().flatten().collect();
-        if given.len() != 1 {
+        if ways != 1 {
             self.problem(
                 Code::MissingKey,
                 span,
@@ -226,7 +227,8 @@ impl Decoder<'_> {
             );
             return None;
         }
-        Some(In { pod: given.remove(0), namespace, container, pick, span })
+        let pod = workload.or(pod).or(selector)?;
+        Some(In { pod, namespace, container, pick, span })
     }
 
     /// `pick: any`.

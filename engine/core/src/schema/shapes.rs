@@ -82,7 +82,7 @@ fn also(schema: &mut Schema, rule: Value) {
 }
 
 /// Lets a schema accept something else as well.
-fn or(schema: &mut Schema, other: Value) {
+fn or(schema: &mut Schema, other: &Value) {
     let description = schema.get("description").cloned();
     let this = std::mem::take(schema.ensure_object());
     let either = schema.ensure_object();
@@ -107,8 +107,19 @@ pub(super) fn one_verb(schema: &mut Schema) {
 
 /// A check that can fail.
 pub(super) fn asserts(schema: &mut Schema) {
-    let keys =
-        ["equals", "contains", "not-contains", "regex", "lines", "json", "yaml", "exit", "fails", "at-least", "at-most"];
+    let keys = [
+        "equals",
+        "contains",
+        "not-contains",
+        "regex",
+        "lines",
+        "json",
+        "yaml",
+        "exit",
+        "fails",
+        "at-least",
+        "at-most",
+    ];
     also(schema, json!({"anyOf": required(&keys)}));
     also(schema, json!({"not": {"required": ["exit", "fails"]}}));
     also(schema, json!({"properties": {"fails": {"const": true}}}));
@@ -124,19 +135,19 @@ pub(super) fn whole_exec(schema: &mut Schema) {
 /// Exactly one of the two, or a JSONPath by itself.
 pub(super) fn path_or_find(schema: &mut Schema) {
     also(schema, json!({"oneOf": required(&["path", "find"])}));
-    or(schema, json!({"type": ["string", "number", "boolean"]}));
+    or(schema, &json!({"type": ["string", "number", "boolean"]}));
 }
 
 /// A duration by itself is the initial one.
 pub(super) fn or_period(schema: &mut Schema) {
-    or(schema, json!({"type": "string", "pattern": "^([0-9]+(h|m|s|ms))+$"}));
+    or(schema, &json!({"type": "string", "pattern": "^([0-9]+(h|m|s|ms))+$"}));
 }
 
 /// A condition by itself.
 pub(super) fn or_condition(schema: &mut Schema) {
     also(schema, json!({"not": {"required": ["name", "selector"]}}));
     let condition = "^(rollout|deletion|delete|condition=.+|jsonpath=.+)$";
-    or(schema, json!({"type": "string", "pattern": condition}));
+    or(schema, &json!({"type": "string", "pattern": condition}));
 }
 
 /// An object named in one way, and one thing to hold of it.
