@@ -247,7 +247,7 @@ impl ClusterError {
                 Self::Invalid { causes: Vec::new(), message }
             }
             (400, _) if message.contains("cannot be handled as a") => Self::Invalid { causes: Vec::new(), message },
-            (504 | _, "Timeout") => Self::Timeout { what: asked.to_string(), after: asked.deadline },
+            (_, "Timeout") => Self::Timeout { what: asked.to_string(), after: asked.deadline },
             _ => Self::Api(Box::new(status)),
         }
     }

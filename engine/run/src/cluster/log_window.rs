@@ -33,7 +33,7 @@ pub struct LogLine {
 
 /// Takes the stamp off a line. `None` for lines that the container did not write: the kubelet puts its own complaints
 /// into the stream, without a stamp.
-pub(super) fn stamped(line: Line) -> Option<LogLine> {
+pub(super) fn stamped(line: &Line) -> Option<LogLine> {
     let blank = memchr::memchr(b' ', &line.bytes).unwrap_or(line.bytes.len());
     let stamp = std::str::from_utf8(&line.bytes[..blank]).ok()?.parse().ok()?;
     let bytes = line.bytes.slice((blank + 1).min(line.bytes.len())..);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn stamps_are_taken_off() {
-        let line = |text: &'static str| stamped(Line { bytes: Bytes::from_static(text.as_bytes()), truncated: false });
+        let line = |text: &'static str| stamped(&Line { bytes: Bytes::from_static(text.as_bytes()), truncated: false });
         let parsed = line("2026-01-01T00:00:00.000000001Z  two words ").unwrap();
         assert_eq!((parsed.stamp, &parsed.bytes[..]), (at("00.000000001"), &b" two words "[..]));
         assert_eq!(&line("2026-01-01T00:00:00Z ").unwrap().bytes[..], b"");

@@ -144,7 +144,7 @@ impl Cluster {
         let read = async {
             let mut reader = LineReader::new(body);
             while let Some(line) = reader.next().await? {
-                stamps.extend(stamped(line).map(|line| line.stamp));
+                stamps.extend(stamped(&line).map(|line| line.stamp));
             }
             Ok(())
         };
@@ -273,7 +273,7 @@ impl Follower {
         let mut reader = LineReader::new(self.cluster.open(call).await?);
         self.reached = true;
         while let Some(line) = reader.next().await.map_err(ClusterError::StreamCut)? {
-            let Some(line) = stamped(line).filter(|line| self.window.admits(line.stamp)) else {
+            let Some(line) = stamped(&line).filter(|line| self.window.admits(line.stamp)) else {
                 continue;
             };
             if self.lines.send(Ok(line)).await.is_err() {

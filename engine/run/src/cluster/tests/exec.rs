@@ -99,7 +99,7 @@ async fn output_after_the_status_still_counts() {
         send(&mut socket, 3, SUCCESS).await;
         send(&mut socket, 1, "late").await;
         // It never closes: the client does not wait for that for long.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     assert_eq!(parts(cluster.exec(&request(None)).await), (Ok(0), "late".to_owned(), String::new()));
 }
@@ -150,7 +150,7 @@ async fn a_cut_connection_is_inconclusive_and_keeps_what_came() {
     assert!(matches!(end, Err(Inconclusive::StreamCut(_))), "{end:?}");
     assert_eq!(stdout, "half");
 
-    let closed = playing(V5, |socket| close(socket));
+    let closed = playing(V5, close);
     let (end, ..) = parts(closed.exec(&request(None)).await);
     assert_eq!(end, Err(Inconclusive::StreamCut("the server closed it without a status".into())));
 }
@@ -159,7 +159,7 @@ async fn a_cut_connection_is_inconclusive_and_keeps_what_came() {
 async fn a_program_that_does_not_end_is_a_timeout_and_keeps_what_came() {
     let cluster = playing(V5, |mut socket| async move {
         send(&mut socket, 1, "so far").await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     let expected = (Err(Inconclusive::Timeout(Duration::from_secs(10))), "so far".to_owned(), String::new());
     assert_eq!(parts(cluster.exec(&request(None)).await), expected);

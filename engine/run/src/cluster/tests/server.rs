@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use http::{Request, Response, Uri};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, Collected, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -55,7 +55,7 @@ pub(super) fn cluster(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -
         let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
         async move {
             let (parts, body) = request.into_parts();
-            let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
             let content_type = parts.headers.get("content-type").and_then(|value| value.to_str().ok());
             let seen = Seen {
                 method: parts.method.to_string(),
