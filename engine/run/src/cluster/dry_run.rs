@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::client::Cluster;
 use super::error::ClusterError;
-use super::objects::{ApplyOptions, DeleteOptions, Deleted, Mode, ObjectAddress, Patch, Written};
+use super::objects::ObjectAddress;
+use super::write::{ApplyOptions, DeleteOptions, Deleted, Mode, Patch, Written};
 
 /// A cluster that can be read, and whose answers to writes can be seen without any effect.
 #[derive(Clone, Debug)]

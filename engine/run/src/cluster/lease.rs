@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::client::Cluster;
 use super::error::ClusterError;
-use super::objects::{DeleteOptions, ObjectAddress};
+use super::objects::ObjectAddress;
+use super::write::DeleteOptions;
 
 /// Which lease, and in whose name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,6 +26,7 @@ mod request;
 mod rollout;
 mod wait;
 mod watch;
+mod write;
 
 pub use access::Access;
 pub use client::Cluster;
@@ -40,13 +41,12 @@ pub use kubeconfig::{ContextChoice, contexts};
 pub use lease::{Lease, LeaseError, LeaseSpec};
 pub use log_window::{LogLine, LogMark};
 pub use logs::{LogSource, LogStream};
-pub use objects::{
-    ApplyOptions, DeleteOptions, Deleted, FIELD_MANAGER, Listed, ObjectAddress, Patch, Propagation, Selector, Written,
-};
+pub use objects::{Listed, ObjectAddress, Selector};
 pub use pick::{PodsOf, WorkloadKind};
 pub use pods::{ChoiceError, PodState, Revision, Revisions, choose_container, choose_pod, revisions};
 pub use proxy::{ProxyEnv, proxy_for};
 pub use wait::{Verdict, WaitFor, Waited};
+pub use write::{ApplyOptions, DeleteOptions, Deleted, FIELD_MANAGER, Patch, Propagation, Written};
 
 #[cfg(test)]
 mod tests;
