@@ -111,6 +111,36 @@ fn files_beyond_the_bounds_are_refused() {
     }
 }
 
+/// The folder of a runbook of this repository.
+struct Folder(PathBuf);
+
+impl Files for Folder {
+    fn read(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(self.0.join(path)).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn the_runbooks_of_the_repository_load_and_fit_the_schema() {
+    let validator = jsonschema::validator_for(&schema::runbook()).expect("a schema");
+    let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runbooks");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(runbooks).expect("a folder") {
+        let folder = entry.expect("an entry").path();
+        let path = folder.join("runbook.yaml");
+        let text = std::fs::read_to_string(&path).expect("a runbook");
+        let source = Source { name: path.display().to_string(), text };
+        let loaded = load(&source, &Folder(folder));
+        assert!(loaded.diagnostics.is_empty(), "{}:\n{}", path.display(), told(&source.text, &loaded));
+        let value: Value = serde_yaml::from_str(&source.text).expect("YAML");
+        let errors: Vec<String> =
+            validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
 /// What is wrong with a runbook beyond the form of its values: the schema cannot see it.
 const BEYOND_FORM: [&str; 20] = [
     "duplicate-key",
@@ -265,6 +295,34 @@ proptest! {
         );
         let loaded = read(&text);
         prop_assert!(loaded.runbook.is_some() || !loaded.diagnostics.is_empty());
+    }
+
+    /// What a shell makes of a quoted value is the value, whatever it is and wherever it may stand.
+    #[test]
+    fn a_shell_reads_a_value_back(value in "[ -~é\n\t]{0,20}", around in prop::sample::select(vec![
+        "printf %s @", "X=@; printf %s \"$X\"", "printf %s \"$(printf %s @)\"",
+        "if true; then\n  printf %s @ # it's\nfi", "cat <<'E' >/dev/null\nit's\nE\nprintf %s @",
+        "{{#if X}}printf '%s' @{{else}}echo 'no{{/if}}{{#unless X}}'{{/unless}}",
+    ])) {
+        use periplus_core::template::{Flavour, Scope, Template};
+        let script = around.replace('@', "{{V}}");
+        let mut scope = Scope::new();
+        scope.set("V", value.as_str());
+        scope.set("X", true);
+        let Ok(template) = Template::parse(&script, Flavour::Shell) else {
+            // The last of the scripts opens quotes in a block and is refused.
+            prop_assert!(script.contains("unless"));
+            return Ok(());
+        };
+        let script = template.render(&scope).expect("a bare place");
+        let output = std::process::Command::new("sh").arg("-c").arg(&script).output().expect("sh runs");
+        let read = String::from_utf8_lossy(&output.stdout).into_owned();
+        if around.contains("$(") {
+            // Command substitution takes line breaks off the end.
+            prop_assert_eq!(read.trim_end_matches(['\n', '.']), value.trim_end_matches(['\n', '.']), "{}", script);
+        } else {
+            prop_assert_eq!(read, value, "{}", script);
+        }
     }
 
     #[test]
