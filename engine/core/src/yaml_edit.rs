@@ -46,7 +46,8 @@ pub fn parse(text: &str) -> Result<Value, String> {
     serde_yaml::from_str_with_options::<Value>(text, options).map_err(|error| error.to_string())
 }
 
-/// Merges `patch` into the YAML mapping `text`; `null` removes a field. Empty text counts as an empty mapping.
+/// Merges `patch` into the YAML mapping `text`; `null` removes a field. Empty text counts as an empty mapping. A mapping
+/// of the patch that only removes leaves alone what is no mapping.
 ///
 /// # Errors
 /// [`EditError`]; the text is then untouched.
@@ -361,88 +362,4 @@ impl Node {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const MESH: &str = "\
-# managed by the platform team
-accessLogFile: /dev/stdout
-
-defaultConfig:
-  discoveryAddress: istiod.istio-system.svc:15012   # do not change
-  proxyMetadata: {}
-enablePrometheusMerge: true
-rootNamespace: istio-system
-# end
-";
-
-    fn merged(text: &str, patch: &Value) -> String {
-        merge(text, patch).expect("can be edited").text
-    }
-
-    #[test]
-    fn an_absent_key_is_added_and_all_else_keeps_its_bytes() {
-        let patch = json!({"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}});
-        let edited = merge(MESH, &patch).expect("can be edited");
-        assert_eq!(
-            edited.text,
-            MESH.replace(
-                "rootNamespace: istio-system\n",
-                "rootNamespace: istio-system\noutboundTrafficPolicy:\n  mode: REGISTRY_ONLY\n"
-            )
-        );
-        assert_eq!(edited.fields.len(), 1);
-        assert_eq!(edited.fields[0].path, "/outboundTrafficPolicy/mode");
-        assert_eq!(edited.fields[0].before, None);
-    }
-
-    #[test]
-    fn a_value_is_replaced_where_it_stands() {
-        assert_eq!(
-            merged(MESH, &json!({"defaultConfig": {"discoveryAddress": "other:1"}})),
-            MESH.replace("istiod.istio-system.svc:15012", "\"other:1\"")
-        );
-        assert_eq!(merged("a: 'x' # c\nb: 2\n", &json!({"a": "z"})), "a: z # c\nb: 2\n");
-        assert_eq!(merged("p: {mode: ALLOW_ANY, x: 1}\n", &json!({"p": {"mode": "B"}})), "p: {mode: B, x: 1}\n");
-        assert_eq!(merged("p: |\n  x\n  y\nq: 1\n", &json!({"p": "z"})), "p: z\nq: 1\n");
-        assert_eq!(merged("p:\n  - 1\n  - 2\nq: 1\n", &json!({"p": [3]})), "p: [3]\nq: 1\n");
-        assert_eq!(merged("p:\nq: 1\n", &json!({"p": {"m": 1}})), "p: {m: 1}\nq: 1\n");
-    }
-
-    #[test]
-    fn a_key_is_added_within_nested_and_flow_mappings() {
-        assert_eq!(
-            merged("a:\n  b: 1\n\n# c\nd: 2\n", &json!({"a": {"x": {"w": 1}}})),
-            "a:\n  b: 1\n  x:\n    w: 1\n\n# c\nd: 2\n"
-        );
-        assert_eq!(merged("a: {b: 1}\n", &json!({"a": {"c": "on"}})), "a: {b: 1, c: \"on\"}\n");
-        assert_eq!(merged("a: {}\n", &json!({"a": {"c": 1}})), "a: {c: 1}\n");
-        assert_eq!(merged("", &json!({"a": {"c": 1}})), "a:\n  c: 1\n");
-        assert_eq!(merged("# only a comment\n", &json!({"a": 1})), "# only a comment\na: 1\n");
-        assert_eq!(merged("a: 1", &json!({"b": 1})), "a: 1\nb: 1\n");
-    }
-
-    #[test]
-    fn null_removes_and_a_removal_undoes_an_addition() {
-        assert_eq!(merged("a: 1\nb: 2 # c\nc: 3\n", &json!({"b": null})), "a: 1\nc: 3\n");
-        assert_eq!(merged("a: {b: 1, c: 2}\n", &json!({"a": {"c": null}})), "a: {b: 1}\n");
-        let added = merge(MESH, &json!({"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}})).expect("can be edited");
-        let back = set(&added.text, &[("/outboundTrafficPolicy".to_owned(), None)]).expect("can be edited");
-        assert_eq!(back, MESH);
-    }
-
-    #[test]
-    fn what_already_says_so_is_untouched() {
-        let edited = merge("a: {mode: X}   # fine\n", &json!({"a": {"mode": "X"}})).expect("can be edited");
-        assert_eq!((edited.text.as_str(), edited.fields.len()), ("a: {mode: X}   # fine\n", 0));
-    }
-
-    #[test]
-    fn what_cannot_be_edited_with_certainty_is_refused() {
-        assert!(matches!(merge("[1, 2]\n", &json!({"a": 1})), Err(EditError::NotAMapping(_))));
-        assert!(matches!(merge("a: [", &json!({"a": 1})), Err(EditError::Syntax(_))));
-        assert!(merge("x: &a {m: 1}\ny: *a\n", &json!({"y": {"m": 2}})).is_err());
-    }
-}
+mod tests;
