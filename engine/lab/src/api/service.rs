@@ -17,9 +17,10 @@ use super::query::Query;
 use super::route::{ObjectPath, Route};
 use super::table::Representation;
 use super::{discovery, document, review};
+use crate::fault::{ApiCall, Faults};
 use crate::schema::Resource;
 use crate::status::Status;
-use crate::store::Store;
+use crate::store::{GroupResource, Store};
 use crate::stream::{self, PodHost};
 
 /// Largest request body in bytes; the API server's own limit.
@@ -30,11 +31,13 @@ const BODY_LIMIT: usize = 3 * 1024 * 1024;
 pub struct Api {
     pub(super) store: Store,
     pub(super) pods: Arc<dyn PodHost>,
+    faults: Arc<Faults>,
 }
 
 /// One request for a resource or an object, ready to be carried out.
 pub(super) struct Call<'a> {
     pub(super) store: &'a Store,
+    pub(super) faults: &'a Faults,
     pub(super) resource: &'a Arc<Resource>,
     pub(super) path: &'a ObjectPath,
     pub(super) query: &'a Query,
@@ -48,7 +51,13 @@ pub(super) struct Call<'a> {
 impl Api {
     /// An API over a store, with someone who runs the pods.
     pub fn new(store: Store, pods: Arc<dyn PodHost>) -> Self {
-        Self { store, pods }
+        Self { store, pods, faults: Arc::default() }
+    }
+
+    /// The same API, with requests that go wrong.
+    #[must_use]
+    pub fn with_faults(self, faults: Arc<Faults>) -> Self {
+        Self { faults, ..self }
     }
 
     /// Answers one request.
@@ -95,12 +104,21 @@ impl Api {
         if resource.namespaced != path.namespace.is_some() && (path.name.is_some() || path.namespace.is_some()) {
             return Ok(not_found());
         }
+        let namespace = path.namespace.as_deref().unwrap_or_default();
+        let name = path.name.as_deref().unwrap_or_default();
+        let verb = verb(request.method(), path, query);
+        let call = ApiCall { verb, group: &path.group, resource: &path.plural, namespace, name };
+        if let Some(status) = self.faults.api(&call) {
+            return Err(status);
+        }
         if path.plural == "pods" && path.group.is_empty() {
-            let namespace = path.namespace.as_deref().unwrap_or_default();
-            let name = path.name.as_deref().unwrap_or_default();
             match path.subresource.as_deref() {
                 Some("log") => return stream::logs(&self.store, &*self.pods, namespace, name, query),
-                Some("exec") => return stream::exec(&self.store, &*self.pods, namespace, name, query, request),
+                Some("exec") => {
+                    let pod = self.store.get(&GroupResource::PODS, namespace, name);
+                    let cut = pod.and_then(|pod| self.faults.exec_cut(&pod));
+                    return stream::exec(&self.store, &*self.pods, namespace, name, query, request, cut);
+                }
                 Some("attach" | "portforward" | "proxy") => {
                     let what = format!("pods/{}", path.subresource.as_deref().unwrap_or_default());
                     return Err(Status::not_simulated(&what));
@@ -115,12 +133,26 @@ impl Api {
         let content_type = header(headers, "content-type");
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
         let body = if method == Method::GET { Bytes::new() } else { read_body(request.into_body()).await? };
-        let store = &self.store;
-        let call = Call { store, resource, path, query, representation, manager, content_type, body };
+        let (store, faults) = (&self.store, &*self.faults);
+        let call = Call { store, faults, resource, path, query, representation, manager, content_type, body };
         if review::is_review(resource) {
             return if method == Method::POST { review::create(&call) } else { Err(Status::method_not_allowed()) };
         }
         call.carry_out(&method)
+    }
+}
+
+/// The request as Kubernetes names it in RBAC and audit.
+fn verb(method: &Method, path: &ObjectPath, query: &Query) -> &'static str {
+    match (method.as_str(), path.name.is_some()) {
+        ("GET", _) if query.flag("watch") => "watch",
+        ("GET", true) => "get",
+        ("GET", false) => "list",
+        ("PUT", _) => "update",
+        ("PATCH", _) => "patch",
+        ("DELETE", true) => "delete",
+        ("DELETE", false) => "deletecollection",
+        _ => "create",
     }
 }
 

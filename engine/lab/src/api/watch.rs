@@ -41,6 +41,8 @@ struct Watch {
     deadline: Instant,
     headers_sent: bool,
     over: bool,
+    /// Events until a fault of the world ends the watch.
+    events_left: Option<u32>,
 }
 
 impl Call<'_> {
@@ -99,6 +101,7 @@ impl Call<'_> {
             deadline: now + timeout,
             headers_sent: false,
             over: false,
+            events_left: self.faults.watch_drop(&self.resource.plural),
         };
         for (kind, object) in ready {
             let event = watch.event(kind, &object);
@@ -129,7 +132,11 @@ impl Watch {
 
     async fn next(&mut self) -> Option<Value> {
         loop {
+            if self.events_left == Some(0) {
+                return None;
+            }
             if let Some(event) = self.ready.pop_front() {
+                self.events_left = self.events_left.map(|left| left - 1);
                 return Some(event);
             }
             if self.over {

@@ -66,7 +66,8 @@ struct Prepared {
 impl Keeper {
     async fn keep(mut self) {
         loop {
-            let delay = Duration::from_millis(self.rng.random_range(START_DELAY));
+            let drawn = Duration::from_millis(self.rng.random_range(START_DELAY));
+            let delay = if self.pod.shared.is_booting() { Duration::ZERO } else { drawn };
             let delay = delay + self.pod.shared.faults.start_delay(&self.pod.pod);
             if !self.wait(delay).await {
                 return;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(super) struct Shared {
     pub(super) seed: u64,
     pub(super) images: BTreeMap<String, String>,
     pub(super) faults: Arc<Faults>,
+    /// While the lab comes up, containers start at once.
+    booting: AtomicBool,
     ipam: Mutex<Ipam>,
     pods: Mutex<BTreeMap<ObjectKey, Arc<PodRun>>>,
 }
@@ -68,6 +71,10 @@ impl Shared {
 
     pub(super) fn pods(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Arc<PodRun>>> {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_booting(&self) -> bool {
+        self.booting.load(Ordering::Relaxed)
     }
 
     pub(super) fn address_is_taken(&self, address: IpAddr) -> bool {
@@ -93,10 +100,16 @@ impl Kubelet {
             seed: setup.seed,
             images: setup.images,
             faults: setup.faults,
+            booting: AtomicBool::new(true),
             ipam: Mutex::new(setup.ipam),
             pods: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// From now on, containers take as long to start as they do in life.
+    pub fn boot_is_over(&self) {
+        self.shared.booting.store(false, Ordering::Relaxed);
     }
 
     /// Works for as long as it is polled.

@@ -34,7 +34,7 @@ const FRAME_LIMIT: usize = 1024 * 1024;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Answers a request to run a command.
+/// Answers a request to run a command. With `cut`, the connection breaks after so many bytes of output.
 pub(crate) fn exec<B>(
     store: &Store,
     pods: &dyn PodHost,
@@ -42,6 +42,7 @@ pub(crate) fn exec<B>(
     pod: &str,
     query: &Query,
     request: Request<B>,
+    cut: Option<u64>,
 ) -> Result<Response<Body>, Status>
 where
     B: Send + 'static,
@@ -77,7 +78,7 @@ where
             let config =
                 WebSocketConfig::default().max_message_size(Some(FRAME_LIMIT)).max_frame_size(Some(FRAME_LIMIT));
             let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-            Run { protocol, argv: wanted.argv }.carry(socket, session, wanted.stdout).await;
+            Run { protocol, argv: wanted.argv, cut }.carry(socket, session, wanted.stdout).await;
         }
     });
     let mut response = text_response(StatusCode::SWITCHING_PROTOCOLS, "");
@@ -94,6 +95,7 @@ where
 struct Run {
     protocol: Protocol,
     argv: Vec<String>,
+    cut: Option<u64>,
 }
 
 impl Run {
@@ -110,20 +112,33 @@ impl Run {
             drop(frames);
             exit.await
         };
+        let mut left = self.cut;
         let sending = async {
-            while let Some(piece) = outgoing.recv().await {
+            while let Some(mut piece) = outgoing.recv().await {
+                // The first byte of a piece is its channel.
+                let output = piece.len().saturating_sub(1);
+                let passes = left.map_or(output, |left| usize::try_from(left).unwrap_or(usize::MAX).min(output));
+                left = left.map(|left| left - passes as u64);
+                piece.truncate(passes + 1);
                 sink.send(Message::Binary(piece)).await?;
+                if passes < output {
+                    return Err(tokio_tungstenite::tungstenite::Error::ConnectionClosed);
+                }
             }
             Ok::<SplitSink<Socket, Message>, tokio_tungstenite::tungstenite::Error>(sink)
         };
+        let output = async { Ok(output.await) };
         let input = read_client(self.protocol, source, stdin, resize);
         let ended = tokio::select! {
             biased;
-            ended = async { tokio::join!(sending, output) } => ended,
+            ended = async { tokio::try_join!(sending, output) } => ended,
             // The client went away; dropping the session tells the container.
             () = input => return,
         };
-        if let (Ok(mut sink), outcome) = ended {
+        // A connection that a fault cuts off never tells how the command ended.
+        if let Ok((mut sink, outcome)) = ended
+            && self.cut.is_none()
+        {
             let status = self.status(outcome.ok()).to_string();
             let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
             let sent = sink.send(Message::Binary(frame(STATUS, status.as_bytes()))).await;

@@ -12,5 +12,6 @@ mod yaml;
 pub use duration::DurationText;
 pub use error::WorldError;
 pub use file::{MeshSpec, Propagation, World};
+pub(crate) use params::resolve;
 pub use params::{ParamSpec, Params, PodSelector};
 pub use template::{Renderer, substitute};
