@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::parse::Flavour;
 use super::render::{VALUE_END, VALUE_START};
-use super::shell::{Unsafe, is_plain, quote};
+use super::word::{Unsafe, is_plain, quote};
 
 /// Where a helper may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

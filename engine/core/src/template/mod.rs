@@ -5,12 +5,16 @@
 
 mod condition;
 mod helpers;
+mod names;
 mod parse;
 mod place;
 mod render;
 mod scope;
+mod script;
 mod shell;
+mod syntax;
 mod tags;
+mod word;
 
 pub use condition::{Condition, EvalError};
 pub use helpers::is_helper;
@@ -18,4 +22,5 @@ pub use parse::{Flavour, Problem, Reference, TEMPLATE_LIMITS, Template, Template
 pub use place::place;
 pub use render::{Piece, RenderError};
 pub use scope::Scope;
-pub use shell::{quote as shell_quote, variables as shell_variables};
+pub use shell::variables as shell_variables;
+pub use word::quote as shell_quote;

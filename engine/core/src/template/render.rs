@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::helpers::{Refusal, registry};
 use super::parse::{Body, Flavour, Problem, Template};
 use super::scope::Scope;
-use super::shell::Unsafe;
+use super::word::Unsafe;
 use crate::codes::Code;
 use crate::model::Text;
 

@@ -6,17 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
-/// Whether a value needs no quotes: `A-Za-z0-9_./:@%+,=-`, and at least one of them.
-#[must_use]
-pub(super) fn is_plain(value: &str) -> bool {
-    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+,=-".contains(&byte))
-}
-
-/// Writes a value as one shell word: as it is where it is plain, else in single quotes.
-#[must_use]
-pub fn quote(value: &str) -> String {
-    if is_plain(value) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
-}
+use super::word::{Frame, Name, Pending, Unsafe, VALUE, WordStart};
 
 /// The shell variables that a script reads and does not set, with the bytes of `$NAME`.
 #[must_use]
@@ -24,105 +14,6 @@ pub fn variables(script: &str) -> Vec<(String, Range<usize>)> {
     let mut scanner = Scanner::default();
     scanner.text(script, 0);
     scanner.into_variables()
-}
-
-/// Why a value that needs quotes cannot stand at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unsafe {
-    /// Inside quotes of the script.
-    Quotes,
-    /// In a comment.
-    Comment,
-    /// In a here-document or its delimiter.
-    HereDocument,
-    /// In `${…}`, `$((…))`, backquotes, or right behind `$` or a backslash.
-    Expansion,
-    /// Behind something whose end could not be told.
-    Unsure,
-}
-
-impl Unsafe {
-    /// Completes "the value stands …".
-    pub(super) const fn describe(self) -> &'static str {
-        match self {
-            Self::Quotes => "inside shell quotes",
-            Self::Comment => "in a shell comment",
-            Self::HereDocument => "in a here-document",
-            Self::Expansion => "inside a shell expansion",
-            Self::Unsure => "where the shell's quoting cannot be told",
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Frame {
-    /// Commands within `$( … )`, with the number of open parentheses.
-    Substitution(usize),
-    Backquotes,
-    Single,
-    Double,
-    Comment,
-    /// `${ … }`.
-    Braces,
-    /// `$(( … ))`, with the number of open parentheses.
-    Arithmetic(usize),
-    HereDocument {
-        delimiter: String,
-        strip: bool,
-        expands: bool,
-        line: String,
-    },
-}
-
-/// Stands for a value in words and lines that are compared: it is equal to nothing.
-const VALUE: char = '\u{0}';
-
-impl Frame {
-    fn agrees_with(&self, other: &Self) -> bool {
-        match (self, other) {
-            (
-                Self::HereDocument { delimiter, strip, expands, .. },
-                Self::HereDocument { delimiter: theirs, strip: strips, expands: expand, .. },
-            ) => delimiter == theirs && strip == strips && expands == expand,
-            (ours, theirs) => ours == theirs,
-        }
-    }
-}
-
-/// What the last characters may be the beginning of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Pending {
-    #[default]
-    Nothing,
-    Escape,
-    Dollar,
-    DollarParen,
-    Less,
-    LessLess,
-    /// The delimiter of a here-document, with the quote it is in.
-    Delimiter {
-        word: String,
-        strip: bool,
-        quoted: bool,
-        quote: Option<char>,
-    },
-}
-
-/// Whether a word could start at the next character.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum WordStart {
-    #[default]
-    Yes,
-    No,
-    /// The branches of a block differ.
-    Unknown,
-}
-
-/// A name that is being read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Name {
-    text: String,
-    start: usize,
 }
 
 /// Reads a script piece by piece.

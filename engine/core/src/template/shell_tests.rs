@@ -1,4 +1,5 @@
 use super::*;
+use crate::template::word::{Unsafe, quote};
 
 /// Reads a script in which `@` stands for a value, and tells of the last one.
 fn place(script: &str) -> Result<(), Unsafe> {
