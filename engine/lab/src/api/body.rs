@@ -37,9 +37,29 @@ pub(crate) fn response(code: StatusCode, content_type: &'static str, body: Body)
     response
 }
 
+/// JSON as Go's encoder writes it: `<`, `>` and `&` are escaped, in case somebody shows it as HTML.
+pub(crate) fn encode(value: &Value) -> Vec<u8> {
+    let plain = serde_json::to_vec(value).unwrap_or_default();
+    if !plain.iter().any(|byte| matches!(byte, b'<' | b'>' | b'&')) {
+        return plain;
+    }
+    // These bytes stand in strings only, so they can be replaced wherever they are.
+    let mut out = Vec::with_capacity(plain.len() + 64);
+    for byte in plain {
+        match byte {
+            b'<' => out.extend_from_slice(b"\\u003c"),
+            b'>' => out.extend_from_slice(b"\\u003e"),
+            b'&' => out.extend_from_slice(b"\\u0026"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// A JSON answer.
 pub(crate) fn json_response(code: StatusCode, value: &Value) -> Response<Body> {
-    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    let mut bytes = encode(value);
+    bytes.push(b'\n');
     response(code, "application/json", whole(bytes))
 }
 

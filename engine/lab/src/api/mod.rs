@@ -20,6 +20,6 @@ mod table;
 mod verbs;
 mod watch;
 
-pub(crate) use body::{Body, status_response, streamed_text, text_response};
+pub(crate) use body::{Body, encode, status_response, streamed_text, text_response};
 pub(crate) use query::Query;
 pub use service::Api;

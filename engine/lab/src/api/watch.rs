@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::body::{Body, response, streamed};
+use super::body::{Body, encode, response, streamed};
 use super::selector::Selector;
 use super::service::Call;
 use super::table::Representation;
@@ -124,7 +124,7 @@ impl Watch {
     fn into_stream(self) -> impl Stream<Item = Bytes> + Send + 'static {
         futures::stream::unfold(self, |mut watch| async move {
             let event = watch.next().await?;
-            let mut line = serde_json::to_vec(&event).unwrap_or_default();
+            let mut line = encode(&event);
             line.push(b'\n');
             Some((Bytes::from(line), watch))
         })

@@ -67,6 +67,9 @@ impl<'a> Preparation<'a> {
             self.book(old, new);
         }
         if main {
+            if self.at == GroupResource::NAMESPACES && old.is_none() {
+                meta::child(new, "spec").entry("finalizers").or_insert_with(|| json!(["kubernetes"]));
+            }
             admission.mutate(&request, new)?;
             admission.default(&self.at, new);
         }
@@ -131,9 +134,6 @@ impl<'a> Preparation<'a> {
             let metadata = meta::metadata(new);
             if let Some(labels) = metadata.entry("labels").or_insert_with(|| json!({})).as_object_mut() {
                 labels.insert("kubernetes.io/metadata.name".into(), name.into());
-            }
-            if !meta::is_deleting(new) {
-                meta::child(new, "spec").entry("finalizers").or_insert_with(|| json!(["kubernetes"]));
             }
         } else if self.at == GroupResource::CRDS {
             schema::establish(new, &rfc3339_seconds(self.store.clock().now()));

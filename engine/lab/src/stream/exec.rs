@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSoc
 use super::channel::{ClientFrame, Protocol, STATUS, STDERR, STDOUT, frame};
 use super::container::choose;
 use super::host::{ExecOutcome, ExecRequest, ExecSession, PodHost, TerminalSize};
-use crate::api::{Body, Query, text_response};
+use crate::api::{Body, Query, encode, text_response};
 use crate::status::{Cause, Details, Status};
 use crate::store::Store;
 
@@ -139,9 +139,9 @@ impl Run {
         if let Ok((mut sink, outcome)) = ended
             && self.cut.is_none()
         {
-            let status = self.status(outcome.ok()).to_string();
+            let status = encode(&self.status(outcome.ok()));
             let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-            let sent = sink.send(Message::Binary(frame(STATUS, status.as_bytes()))).await;
+            let sent = sink.send(Message::Binary(frame(STATUS, &status))).await;
             if sent.is_ok() && sink.send(Message::Close(Some(close))).await.is_ok() {
                 // A failed close means that the client closed first, which is as good.
                 let _ = sink.close().await;

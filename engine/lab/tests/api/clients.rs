@@ -1,0 +1,138 @@
+//! The real kube client against the lab.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::watcher::{self, Event};
+use kube::{Client, Discovery, ResourceExt};
+use serde_json::json;
+
+use crate::support::{Http, NoPods, client, store};
+
+fn kube(http: &Http) -> Client {
+    let service =
+        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build(http.connector.clone());
+    Client::new(tower::ServiceExt::map_request(service, with_host), "default")
+}
+
+/// kube leaves the authority to its own layer; the pipe needs some.
+fn with_host(mut request: http::Request<kube::client::Body>) -> http::Request<kube::client::Body> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    *request.uri_mut() = format!("http://lab{path}").parse().expect("a URI");
+    request
+}
+
+async fn lab() -> Client {
+    let store = store();
+    let http = client(&store, Arc::new(NoPods));
+    let kube = kube(&http);
+    let namespace = serde_json::from_value(json!({"metadata": {"name": "n"}})).expect("a namespace");
+    Api::<Namespace>::all(kube.clone()).create(&PostParams::default(), &namespace).await.expect("created");
+    kube
+}
+
+fn config_map(data: &serde_json::Value) -> Patch<serde_json::Value> {
+    Patch::Apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn apply_owns_conflicts_forces_and_drops() {
+    let api: Api<ConfigMap> = Api::namespaced(lab().await, "n");
+    let one = PatchParams::apply("one");
+    api.patch("c", &one, &config_map(&json!({"a": "1", "b": "1"}))).await.expect("applied");
+    let refused =
+        api.patch("c", &PatchParams::apply("two"), &config_map(&json!({"a": "2"}))).await.expect_err("a conflict");
+    let kube::Error::Api(status) = refused else { panic!("{refused:?}") };
+    assert_eq!(
+        (status.code, status.message.as_str()),
+        (409, "Apply failed with 1 conflict: conflict with \"one\": .data.a")
+    );
+    api.patch("c", &PatchParams::apply("two").force(), &config_map(&json!({"a": "2"}))).await.expect("forced");
+    let dropped = api.patch("c", &one, &config_map(&json!({}))).await.expect("applied");
+    let data: Vec<_> = dropped.data.into_iter().flatten().collect();
+    assert_eq!(data, [("a".to_owned(), "2".to_owned())], "b went with its owner, a stays with two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_field_under_apply_is_a_500() {
+    let api: Api<Deployment> = Api::namespaced(lab().await, "n");
+    let patch = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"nope": 1}});
+    let refused = api.patch("d", &PatchParams::apply("one"), &Patch::Apply(patch)).await.expect_err("refused");
+    let kube::Error::Api(status) = refused else { panic!("{refused:?}") };
+    assert_eq!(status.code, 500);
+    assert_eq!(
+        status.message,
+        "failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.nope: field not declared in schema"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn discovery_finds_built_in_and_custom_kinds() {
+    let client = lab().await;
+    for discovery in [Discovery::new(client.clone()).run_aggregated().await, Discovery::new(client.clone()).run().await]
+    {
+        let discovery = discovery.expect("discovered");
+        for (group, version, kind) in
+            [("", "v1", "Pod"), ("apps", "v1", "Deployment"), ("networking.istio.io", "v1beta1", "ServiceEntry")]
+        {
+            let gvk = kube::api::GroupVersionKind::gvk(group, version, kind);
+            assert!(discovery.resolve_gvk(&gvk).is_some(), "{gvk:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_custom_object_is_served_in_every_version() {
+    let client = lab().await;
+    let resource = |version: &str| kube::api::ApiResource {
+        group: "networking.istio.io".into(),
+        version: version.into(),
+        api_version: format!("networking.istio.io/{version}"),
+        kind: "ServiceEntry".into(),
+        plural: "serviceentries".into(),
+    };
+    let beta: Api<DynamicObject> = Api::namespaced_with(client.clone(), "n", &resource("v1beta1"));
+    let entry = json!({
+        "apiVersion": "networking.istio.io/v1beta1", "kind": "ServiceEntry", "metadata": {"name": "proxy"},
+        "spec": {"hosts": ["p.example"], "ports": [{"number": 3128, "name": "tcp", "protocol": "TCP"}], "resolution": "NONE"},
+    });
+    beta.patch("proxy", &PatchParams::apply("periplus"), &Patch::Apply(entry)).await.expect("applied");
+    let stable: Api<DynamicObject> = Api::namespaced_with(client, "n", &resource("v1"));
+    let found = stable.get("proxy").await.expect("there");
+    assert_eq!(found.types.as_ref().map(|types| types.api_version.as_str()), Some("networking.istio.io/v1"));
+    assert_eq!(found.data["spec"]["ports"][0]["number"], 3128);
+    stable.delete("proxy", &DeleteParams::default()).await.expect("deleted");
+    assert_eq!(beta.list(&ListParams::default()).await.expect("listed").items.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_sees_what_happens() {
+    let api: Api<ConfigMap> = Api::namespaced(lab().await, "n");
+    api.patch("c", &PatchParams::apply("one"), &config_map(&json!({"a": "1"}))).await.expect("applied");
+    for config in [watcher::Config::default(), watcher::Config::default().streaming_lists()] {
+        let mut events = pin!(watcher::watcher(api.clone(), config));
+        let mut seen = Vec::new();
+        while let Some(event) = events.try_next().await.expect("no error") {
+            match event {
+                Event::Init => seen.push("init".to_owned()),
+                Event::InitApply(object) => seen.push(format!("there {}", object.name_any())),
+                Event::InitDone => {
+                    seen.push("done".to_owned());
+                    api.patch("c", &PatchParams::apply("one"), &config_map(&json!({"a": "2"}))).await.expect("applied");
+                }
+                Event::Apply(object) => {
+                    seen.push(format!("changed {}", object.name_any()));
+                    let back = config_map(&json!({"a": "1"}));
+                    api.patch("c", &PatchParams::apply("one"), &back).await.expect("applied");
+                    break;
+                }
+                Event::Delete(object) => seen.push(format!("gone {}", object.name_any())),
+            }
+        }
+        assert_eq!(seen, ["init", "there c", "done", "changed c"]);
+    }
+}

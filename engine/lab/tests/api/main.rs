@@ -1,0 +1,6 @@
+//! The API as its clients see it, over the in-memory door.
+
+mod clients;
+mod replay;
+mod streams;
+mod support;
