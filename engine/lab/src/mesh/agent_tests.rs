@@ -37,10 +37,19 @@ fn create(store: &Store, resource: &GroupResource, object: Value) {
     store.create(&WriteOptions::by("test"), resource, object).unwrap();
 }
 
+/// A store with the namespaces that the tests use.
+fn store_of(net: &Net) -> Store {
+    let store = Store::new(net.clock().clone(), 1);
+    for name in ["default", "istio-system"] {
+        create(&store, &GroupResource::NAMESPACES, json!({"metadata": {"name": name}}));
+    }
+    store
+}
+
 /// A store with a mesh, whose changes reach sidecars after 500 ms.
 fn mesh_lab() -> (Net, Store) {
     let net = net();
-    let store = Store::new(net.clock().clone(), 1);
+    let store = store_of(&net);
     let config = json!({"metadata": {"namespace": "istio-system", "name": "istio"},
         "data": {"mesh": settings("REGISTRY_ONLY")}});
     create(&store, &GroupResource::CONFIG_MAPS, config);
@@ -115,7 +124,7 @@ async fn a_redirect_with_exceptions_and_a_lab_without_a_mesh_are_not_simulated()
 #[tokio::test(start_paused = true)]
 async fn the_network_follows_services_of_the_store() {
     let net = net();
-    let store = Store::new(net.clock().clone(), 1);
+    let store = store_of(&net);
     let client = pod(&net, CLIENT, "client");
     let (followed, following) = (store.clone(), net.clone());
     tokio::spawn(async move { following.follow_services(&followed).await });

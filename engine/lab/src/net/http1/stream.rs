@@ -1,163 +1,17 @@
-//! HTTP/1.1 messages on any byte stream: heads, bodies, and how a body ends. Used by sites, the sidecar and the proxy.
+//! A byte stream that is read and written as HTTP/1 messages.
 //!
-//! Invariant: memory stays bounded: a head has at most [`MAX_HEAD`] bytes, a body passes through in pieces.
+//! Invariant: memory stays bounded: a head has at most 60 KiB, a body passes through in pieces.
 
+use super::message::{Body, Headers, HttpError, Request, Response};
 use bytes::{Buf, Bytes, BytesMut};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The largest head that is read, in bytes.
-pub(crate) const MAX_HEAD: usize = 60 * 1024;
+const MAX_HEAD: usize = 60 * 1024;
 
 /// The largest number of header lines.
 const MAX_HEADERS: usize = 100;
-
-/// Why a message could not be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum HttpError {
-    /// The stream failed.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The stream ended inside a message.
-    #[error("connection closed in the middle of a message")]
-    Truncated,
-    /// These bytes are no HTTP/1.x message.
-    #[error("malformed http message")]
-    Malformed,
-    /// The head is larger than [`MAX_HEAD`].
-    #[error("http head too large")]
-    TooLarge,
-}
-
-/// Header lines in the order in which they came; names keep their case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Headers(pub(crate) Vec<(String, String)>);
-
-impl Headers {
-    /// The first value of this name.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
-    }
-
-    /// Removes all values of this name.
-    pub(crate) fn remove(&mut self, name: &str) {
-        self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
-    }
-
-    /// Adds a line at the end.
-    pub(crate) fn push(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push((name.to_owned(), value.into()));
-    }
-
-    /// Whether the comma-separated header `name` has this token.
-    pub(crate) fn has_token(&self, name: &str, token: &str) -> bool {
-        self.0
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
-            .any(|(_, v)| v.split(',').any(|t| t.trim().eq_ignore_ascii_case(token)))
-    }
-}
-
-/// The head of a request.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) target: String,
-    /// 0 or 1, for HTTP/1.0 and HTTP/1.1.
-    pub(crate) minor: u8,
-    pub(crate) headers: Headers,
-}
-
-/// The head of a response.
-#[derive(Clone, Debug)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) reason: String,
-    /// 0 or 1, for HTTP/1.0 and HTTP/1.1.
-    pub(crate) minor: u8,
-    pub(crate) headers: Headers,
-}
-
-/// How the end of a body is known, with what is still to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Body {
-    /// That many bytes are left.
-    Length(u64),
-    /// Chunks; a chunk of that many bytes is under way.
-    Chunked(u64),
-    /// Until the stream ends.
-    UntilEnd,
-}
-
-impl Request {
-    pub(crate) fn body(&self) -> Result<Body, HttpError> {
-        if self.headers.has_token("transfer-encoding", "chunked") {
-            return Ok(Body::Chunked(0));
-        }
-        Ok(Body::Length(content_length(&self.headers)?.unwrap_or(0)))
-    }
-
-    /// Whether the connection stays open after the answer.
-    pub(crate) fn keep_alive(&self) -> bool {
-        keep_alive(self.minor, &self.headers)
-    }
-
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = format!("{} {} HTTP/1.{}\r\n", self.method, self.target, self.minor);
-        encode_headers(&mut out, &self.headers);
-        out.into_bytes()
-    }
-}
-
-impl Response {
-    /// How the body of the answer to a `method` request ends.
-    pub(crate) fn body(&self, method: &str) -> Result<Body, HttpError> {
-        if method == "HEAD" || matches!(self.status, 100..=199 | 204 | 304) {
-            return Ok(Body::Length(0));
-        }
-        if self.headers.has_token("transfer-encoding", "chunked") {
-            return Ok(Body::Chunked(0));
-        }
-        Ok(content_length(&self.headers)?.map_or(Body::UntilEnd, Body::Length))
-    }
-
-    /// Whether the connection stays open after this answer.
-    pub(crate) fn keep_alive(&self) -> bool {
-        keep_alive(self.minor, &self.headers)
-    }
-
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = format!("HTTP/1.{} {} {}\r\n", self.minor, self.status, self.reason);
-        encode_headers(&mut out, &self.headers);
-        out.into_bytes()
-    }
-}
-
-fn encode_headers(out: &mut String, headers: &Headers) {
-    for (name, value) in &headers.0 {
-        out.push_str(name);
-        out.push_str(": ");
-        out.push_str(value);
-        out.push_str("\r\n");
-    }
-    out.push_str("\r\n");
-}
-
-fn keep_alive(minor: u8, headers: &Headers) -> bool {
-    if headers.has_token("connection", "close") || headers.has_token("proxy-connection", "close") {
-        return false;
-    }
-    minor == 1 || headers.has_token("connection", "keep-alive")
-}
-
-fn content_length(headers: &Headers) -> Result<Option<u64>, HttpError> {
-    headers.get("content-length").map(|v| v.trim().parse().map_err(|_| HttpError::Malformed)).transpose()
-}
-
-/// The reason phrase of a status.
-pub(crate) fn reason(status: u16) -> &'static str {
-    http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Unknown")
-}
 
 /// A byte stream that is read as HTTP messages.
 pub(crate) struct Http<S> {
@@ -344,5 +198,56 @@ fn parse_error(error: httparse::Error) -> HttpError {
     match error {
         httparse::Error::TooManyHeaders => HttpError::TooLarge,
         _ => HttpError::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Socket;
+    use crate::net::testing::address;
+
+    /// A stream on which these bytes have arrived and nothing more comes.
+    async fn arrived(bytes: &[u8]) -> Http<Socket> {
+        let (mut far, near) = Socket::pair(address("10.244.0.1:1"), address("10.244.0.2:2"));
+        let bytes = bytes.to_vec();
+        tokio::spawn(async move { far.write_all(&bytes).await });
+        Http::new(near)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_end_where_their_heads_say() {
+        let cases: [(&[u8], &[u8]); 4] = [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef", b"abc"),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nT: x\r\n\r\nrest",
+                b"abc",
+            ),
+            (b"HTTP/1.1 200 OK\r\n\r\nabc", b"abc"),
+            (b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc", b""),
+        ];
+        for (message, expected) in cases {
+            let mut http = arrived(message).await;
+            let mut body = http.response().await.unwrap().body("GET").unwrap();
+            let mut read = Vec::new();
+            while let Some(piece) = http.piece(&mut body).await.unwrap() {
+                read.extend_from_slice(&piece);
+            }
+            assert_eq!(read, expected, "{}", String::from_utf8_lossy(message));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn broken_messages_have_their_own_errors() {
+        let huge = [b"GET / HTTP/1.1\r\nX: ".as_slice(), &[b'x'; 70_000]].concat();
+        assert!(matches!(arrived(&huge).await.request().await, Err(HttpError::TooLarge)));
+        assert!(matches!(arrived(b"\x16\x03\x01").await.request().await, Err(HttpError::Malformed)));
+        assert!(matches!(arrived(b"GET / HT").await.request().await, Err(HttpError::Truncated)));
+        assert!(matches!(arrived(b"").await.request().await, Ok(None)));
+        let mut http = arrived(b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n").await;
+        assert!(matches!(http.request().await.unwrap().unwrap().body(), Err(HttpError::Malformed)));
+        let mut http = arrived(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").await;
+        let body = http.response().await.unwrap().body("GET").unwrap();
+        assert!(matches!(http.skip(body).await, Err(HttpError::Truncated)));
     }
 }
