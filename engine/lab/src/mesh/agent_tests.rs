@@ -6,6 +6,7 @@ use crate::log::{ContainerLog, Stream};
 use crate::net::testing::{CLIENT, PROXY, address, ask, net, pod};
 use crate::net::{Net, NetNs};
 use crate::process::{Container, ContainerSpec, Exit, Fd, SIGTERM};
+use crate::schema::istio_crds;
 use crate::store::{GroupResource, Store, WriteOptions};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
@@ -37,11 +38,14 @@ fn create(store: &Store, resource: &GroupResource, object: Value) {
     store.create(&WriteOptions::by("test"), resource, object).unwrap();
 }
 
-/// A store with the namespaces that the tests use.
+/// A store with the namespaces and kinds that the tests use.
 fn store_of(net: &Net) -> Store {
     let store = Store::new(net.clock().clone(), 1);
     for name in ["default", "istio-system"] {
         create(&store, &GroupResource::NAMESPACES, json!({"metadata": {"name": name}}));
+    }
+    for crd in istio_crds() {
+        create(&store, &GroupResource::CRDS, crd);
     }
     store
 }
