@@ -222,7 +222,8 @@ impl Net {
         let mut endpoint = destination;
         let services = Arc::clone(&tables.services);
         if let Some(service) = services.by_address(destination.ip()) {
-            let Some(endpoints) = service.ports.get(&destination.port()) else { return (Route::Nowhere, endpoint) };
+            // A port that the Service does not have is rejected, as kube-proxy does it with nftables.
+            let Some(endpoints) = service.ports.get(&destination.port()) else { return (Route::Refused, endpoint) };
             let turn = tables.turns.entry(destination).or_default();
             let Some(chosen) = endpoints.get(*turn % endpoints.len().max(1)) else { return (Route::Refused, endpoint) };
             *turn = turn.wrapping_add(1);
