@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Show(cmd::show::Show),
     /// Take back what a run changed
     Undo(cmd::undo::Undo),
+    /// Print a JSON Schema
+    Schema(cmd::schema::Schema),
     /// Print the completion script of a shell
     Completions(cmd::completions::Completions),
 }

@@ -13,6 +13,34 @@ use periplus_render::style::{Role, Theme};
 
 use crate::io::Io;
 
+/// The number that the program ends with: one of [`ExitCode`], or that of a command that was run for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status(u8);
+
+impl Status {
+    /// As the operating system wants it.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+
+    /// The end of a process as a shell tells it: 128 and the signal's number for one that was killed.
+    pub(crate) fn of_process(ended: std::process::ExitStatus) -> Self {
+        #[cfg(unix)]
+        let signal = std::os::unix::process::ExitStatusExt::signal(&ended);
+        #[cfg(not(unix))]
+        let signal: Option<i32> = None;
+        let code = ended.code().or(signal.map(|signal| 128 + signal));
+        Self(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+    }
+}
+
+impl From<ExitCode> for Status {
+    fn from(code: ExitCode) -> Self {
+        Self(code.code())
+    }
+}
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub(crate) enum CliError {

@@ -93,7 +93,7 @@ impl Io {
     pub(crate) fn choose_colour(&mut self, choice: ColorChoice) {
         let forbidden = self.var("NO_COLOR").is_some() || self.var("TERM") == Some("dumb");
         let unicode = self.unicode();
-        let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)).unwrap_or(DEFAULT_WIDTH);
+        let width = terminal_size::terminal_size().map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
         for stream in [&mut self.stdout, &mut self.stderr] {
             let colour = match choice {
                 ColorChoice::Always => true,

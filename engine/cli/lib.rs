@@ -19,23 +19,21 @@ mod state;
 use std::ffi::OsString;
 
 use clap::Parser as _;
-use periplus_core::outcome::ExitCode;
 
+pub use error::Status;
 pub use io::{Io, Stream};
 
 use crate::args::Cli;
-use crate::error::CliError;
 
 /// Runs the program with these arguments (the first is the program's name) and returns how it ended.
-pub fn main_with(args: impl IntoIterator<Item = OsString>, mut io: Io) -> ExitCode {
+pub fn main_with(args: impl IntoIterator<Item = OsString>, mut io: Io) -> Status {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(refused) => return error::refuse(&refused, &mut io),
+        Err(refused) => return error::refuse(&refused, &mut io).into(),
     };
     io.choose_colour(cli.color);
     match cmd::dispatch(cli.command, &mut io) {
-        Ok(code) => code,
-        Err(CliError::ReaderGone) => ExitCode::Passed,
-        Err(error) => error.show(&mut io),
+        Ok(status) => status,
+        Err(error) => error.show(&mut io).into(),
     }
 }

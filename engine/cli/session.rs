@@ -88,28 +88,40 @@ impl Sink for Feed<'_> {
     }
 }
 
+/// A runtime for a rehearsal: its clock stands still while anything can move, and then jumps to the next timer.
+pub(crate) fn in_lab_time() -> Result<Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.map_err(|error| CliError::target(format!("the system does not let us start: {error}")))
+}
+
 /// Turns Ctrl-C, and a request to terminate, into interrupts, until it is dropped.
 pub(crate) async fn listen(interrupter: Interrupter) -> Infallible {
-    #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
     loop {
-        #[cfg(unix)]
-        let terminated = async {
-            match &mut terminate {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        #[cfg(not(unix))]
-        let terminated = std::future::pending::<Option<()>>();
-        tokio::select! {
-            biased;
-            heard = tokio::signal::ctrl_c() => if heard.is_err() {
-                return std::future::pending().await;
-            },
-            _ = terminated => {}
-        }
+        terminated().await;
         interrupter.interrupt();
+    }
+}
+
+/// Waits for Ctrl-C or a request to terminate. Never ends where the system cannot tell of either.
+pub(crate) async fn terminated() {
+    #[cfg(unix)]
+    let request = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let request = std::future::pending::<()>();
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = interrupt => {}
+        () = request => {}
     }
 }
 

@@ -91,11 +91,6 @@ impl Done {
         &self.stdout
     }
 
-    /// Standard error, likewise.
-    pub(crate) fn stderr(&self) -> &str {
-        &self.stderr
-    }
-
     /// Standard error must hold each of these.
     #[track_caller]
     pub(crate) fn says(self, parts: &[&str]) -> Self {

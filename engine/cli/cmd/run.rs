@@ -5,7 +5,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use periplus_core::outcome::ExitCode;
+use periplus_core::outcome::{ExitCode, RunResult};
 use periplus_render::plan::PlanView;
 use periplus_render::text::{shell_word, target_line};
 use periplus_run::{Clock, Durability, Interrupts, Job};
@@ -94,7 +94,7 @@ impl RunCommand {
                 never = shared.tick() => match never {},
             };
             tell_failed(&shared.into_inner().finish(&state), io);
-            Ok(state.result.map_or(ExitCode::Target, |result| result.exit()))
+            Ok(state.result.map_or(ExitCode::Target, RunResult::exit))
         })
     }
 }

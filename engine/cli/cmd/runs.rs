@@ -11,7 +11,7 @@ use periplus_render::history;
 use crate::args::{Output, StateArgs};
 use crate::error::{CliError, chain};
 use crate::io::Io;
-use crate::state::state_dir;
+use crate::state::{by_age, state_dir};
 
 /// Arguments of `periplus runs`.
 #[derive(Debug, Args)]
@@ -35,13 +35,13 @@ pub(crate) struct Runs {
 impl Runs {
     pub(crate) fn run(self, io: &mut Io) -> Result<ExitCode, CliError> {
         let dir = state_dir(&self.state, io)?;
-        let all = dir.runs()?;
+        let all = by_age(&dir)?;
         let first = if self.limit == 0 { 0 } else { all.len().saturating_sub(self.limit) };
         let entries: Vec<history::Entry> = all[first..]
             .iter()
-            .map(|run| match dir.read(run) {
-                Ok(journal) => history::Entry::of(run, &journal.state),
-                Err(error) => history::Entry::unreadable(run, chain(&error)),
+            .map(|(written, run)| match dir.read(run) {
+                Ok(journal) => history::Entry::of(run, *written, &journal.state),
+                Err(error) => history::Entry::unreadable(run, *written, chain(&error)),
             })
             .collect();
         let text = match self.output {

@@ -15,7 +15,7 @@ use periplus_render::text::{LineReporter, SummaryReporter, Verbosity};
 use crate::args::StateArgs;
 use crate::error::CliError;
 use crate::io::Io;
-use crate::state::state_dir;
+use crate::state::{by_age, state_dir};
 
 /// Arguments of `periplus show`.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ impl Show {
         let dir = state_dir(&self.state, io)?;
         let run = match self.run {
             Some(run) => run,
-            None => dir.runs()?.pop().ok_or_else(|| {
+            None => by_age(&dir)?.pop().map(|(_, run)| run).ok_or_else(|| {
                 CliError::invalid("there is no run yet").help("start with `periplus rehearse RUNBOOK`")
             })?,
         };

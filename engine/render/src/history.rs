@@ -22,8 +22,10 @@ pub struct Entry {
     pub runbook: Option<String>,
     /// `lab`, or the context.
     pub target: Option<String>,
-    /// When it started.
+    /// When it started, by the clock of its target: a rehearsal's is the lab's.
     pub started_at: Option<Timestamp>,
+    /// When its journal was last written, by this machine's clock.
+    pub written_at: Option<Timestamp>,
     /// How long it took by its own clock, in milliseconds.
     pub elapsed_ms: u64,
     /// How it ended. Absent where it has not, or where the program was killed.
@@ -38,7 +40,7 @@ pub struct Entry {
 impl Entry {
     /// What is known of a run.
     #[must_use]
-    pub fn of(run: &str, state: &RunState) -> Self {
+    pub fn of(run: &str, written_at: Option<Timestamp>, state: &RunState) -> Self {
         let started = state.started.as_ref();
         let in_lab = started.is_some_and(|started| started.target.is_lab());
         Self {
@@ -46,6 +48,7 @@ impl Entry {
             runbook: started.map(|started| started.runbook.name.clone()),
             target: started.map(|started| target_word(&started.target).to_owned()),
             started_at: state.started_at,
+            written_at,
             elapsed_ms: state.elapsed_ms,
             result: state.result,
             standing_changes: if in_lab { 0 } else { state.standing_changes().count() },
@@ -55,12 +58,13 @@ impl Entry {
 
     /// A run whose journal cannot be read, and why.
     #[must_use]
-    pub fn unreadable(run: &str, why: String) -> Self {
+    pub fn unreadable(run: &str, written_at: Option<Timestamp>, why: String) -> Self {
         Self {
             run: run.to_owned(),
             runbook: None,
             target: None,
             started_at: None,
+            written_at,
             elapsed_ms: 0,
             result: None,
             standing_changes: 0,
@@ -89,13 +93,13 @@ pub fn text(entries: &[Entry], earlier: usize, theme: Theme) -> String {
         |cells: &[String], title: &str| cells.iter().map(|cell| columns(cell)).max().unwrap_or(0).max(columns(title));
     let (run_width, target_width) = (wide(&runs, "RUN"), wide(&targets, "TARGET"));
     let mut table = String::new();
-    let heading = format!("{}  {}  {:<20}  RESULT", pad("RUN", run_width), pad("TARGET", target_width), "STARTED");
+    let heading = format!("{}  {}  {:<20}  RESULT", pad("RUN", run_width), pad("TARGET", target_width), "LAST WRITTEN");
     table.push_str(&format!("{}\n", theme.paint(Role::Dim, heading)));
     for ((entry, run), target) in entries.iter().zip(&runs).zip(&targets) {
-        let started =
-            entry.started_at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        let written =
+            entry.written_at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let (run, target) = (pad(run, run_width), pad(target, target_width));
-        table.push_str(&format!("{run}  {target}  {started:<20}  {}\n", result(entry, theme)));
+        table.push_str(&format!("{run}  {target}  {written:<20}  {}\n", result(entry, theme)));
     }
     if earlier > 0 {
         table.push_str(&format!("{}\n", theme.paint(Role::Dim, format!("+ {earlier} earlier (--limit 0 lists all)"))));
@@ -114,5 +118,32 @@ fn result(entry: &Entry, theme: Theme) -> String {
     match entry.standing_changes {
         0 => word,
         changes => format!("{word}, {} standing", plural::count(changes, "change")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::testing;
+
+    fn entry(run: &str, events: &[periplus_core::event::Event]) -> Entry {
+        let state = RunState::replay(events).expect("the tape is a legal run");
+        Entry::of(run, Some(Timestamp::UNIX_EPOCH), &state)
+    }
+
+    #[test]
+    fn a_table_tells_target_result_and_what_stands() {
+        let entries = [
+            entry("proxy-1", &testing::passing_run()),
+            entry("proxy-2", &testing::failing_run(testing::cluster())),
+            entry("proxy-3", &testing::failing_run(testing::cluster())[..9]),
+            Entry::unreadable("proxy-4", None, "line 3 is damaged".to_owned()),
+        ];
+        insta::assert_snapshot!(text(&entries, 2, Theme::plain()));
+    }
+
+    #[test]
+    fn a_rehearsal_leaves_nothing_standing() {
+        assert_eq!(entry("proxy-1", &testing::passing_run()).standing_changes, 0);
     }
 }

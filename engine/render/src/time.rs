@@ -16,7 +16,7 @@ pub fn prose(ms: u64) -> String {
         1..1_000 => format!("{ms} ms"),
         1_000..10_000 if ms % 1_000 >= 100 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
         1_000..600_000 => format!("{} s", ms / 1_000),
-        _ if ms / 1_000 % 60 == 0 => format!("{} min", ms / 60_000),
+        _ if (ms / 1_000).is_multiple_of(60) => format!("{} min", ms / 60_000),
         _ => format!("{} min {} s", ms / 60_000, ms / 1_000 % 60),
     }
 }

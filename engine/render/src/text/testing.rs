@@ -64,8 +64,9 @@ impl Tape {
     pub(crate) fn at(&mut self, ms: u64, kind: EventKind) {
         let epoch = Timestamp::from_millisecond(1_767_225_600_000).expect("a date in 2026");
         let at = epoch + std::time::Duration::from_millis(ms);
-        self.events.push(Event { seq: self.seq, at, elapsed_ms: ms, kind: kind.clone() });
-        self.seq += u64::from(!kind.is_progress());
+        let is_fact = !kind.is_progress();
+        self.events.push(Event { seq: self.seq, at, elapsed_ms: ms, kind });
+        self.seq += u64::from(is_fact);
     }
 
     /// Adds to events that are there already.
