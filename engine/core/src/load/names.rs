@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codes::Code;
 use crate::diag::{Diagnostic, nearest};
+use crate::expect::Pattern;
 use crate::model::verb::{Exec, Manifest, Program, Verb};
 use crate::model::{Runbook, Step, Text};
 use crate::source::{Source, Span};
@@ -14,6 +15,9 @@ use crate::template::{Condition, Flavour, Problem, Template, Templates, is_helpe
 
 use super::like::Like;
 use super::texts;
+
+/// Bytes that a script may have: it is sent in a URL, and its quoting is followed for every value.
+const SCRIPT_BYTES: usize = 64 << 10;
 
 /// A use of a capture by a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +75,7 @@ pub(super) fn check<'r>(
 struct Names<'r, 'p> {
     source: &'r str,
     runbook: &'r Runbook,
-    captures: BTreeMap<&'r str, Taken>,
+    captures: BTreeMap<String, Taken>,
     lost: &'r BTreeSet<String>,
     templates: Templates,
     uses: Vec<Use>,
@@ -95,25 +99,49 @@ impl<'r> Names<'r, '_> {
         let steps = self.runbook.steps.iter().enumerate().map(|(position, step)| (Some(position), step));
         let further = self.runbook.cleanup.iter().flat_map(|cleanup| &cleanup.steps).chain(&self.runbook.on_failure);
         for (step, at) in steps.chain(further.map(|step| (None, step))) {
-            for (name, capture) in &at.capture {
-                self.not_reserved(name, capture.span);
-                let first = match (self.captures.get(name.as_str()), self.runbook.params.get(name)) {
-                    (Some(taken), _) => Some((taken.span, "captured here")),
-                    (None, Some(param)) => Some((param.span, "a parameter")),
-                    (None, None) => None,
-                };
-                if let Some((first, what)) = first {
-                    self.problems.push(
-                        Diagnostic::error(Code::CaptureTaken, capture.span, format!("the name {name} is taken"))
-                            .label("captured here as well")
-                            .also(first, what)
-                            .help("a name has one value in a run; give this one another name"),
-                    );
-                } else {
-                    self.captures.insert(name, Taken { step, span: capture.span });
-                }
+            let own = at.capture.iter().map(|(name, capture)| (name.clone(), capture.span));
+            for (name, span) in own.chain(self.in_patterns(at)) {
+                self.declare_one(name, Taken { step, span });
             }
         }
+    }
+
+    fn declare_one(&mut self, name: String, taken: Taken) {
+        self.not_reserved(&name, taken.span);
+        let first = match (self.captures.get(&name), self.runbook.params.get(&name)) {
+            (Some(first), _) => (first.span, "captured here"),
+            (None, Some(param)) => (param.span, "a parameter"),
+            (None, None) => {
+                self.captures.insert(name, taken);
+                return;
+            }
+        };
+        self.problems.push(
+            Diagnostic::error(Code::CaptureTaken, taken.span, format!("the name {name} is taken"))
+                .label("captured here as well")
+                .also(first.0, first.1)
+                .help("a name has one value in a run; give this one another name"),
+        );
+    }
+
+    /// The captures in a step's documented lines: `[ip:POD_IP]`.
+    fn in_patterns(&self, step: &Step) -> Vec<(String, Span)> {
+        let of_verb = match &step.verb {
+            Verb::ExpectOutput(expect) => expect.check.lines.as_ref(),
+            Verb::LogGrep(grep) => grep.checks.lines.as_ref(),
+            _ => None,
+        };
+        let beside = step.expect_output.as_ref().and_then(|expect| expect.check.lines.as_ref());
+        let mut found = Vec::new();
+        for text in of_verb.into_iter().chain(beside) {
+            // What is wrong with a pattern is reported where patterns are checked.
+            let Ok((pattern, _)) = Pattern::parse(&text.raw) else { continue };
+            for name in pattern.captures() {
+                let at = text.raw.find(&format!(":{name}]")).map_or(0, |colon| colon + 1);
+                found.push((name.to_owned(), place(self.source, text, at..at + name.len())));
+            }
+        }
+        found
     }
 
     fn not_reserved(&mut self, name: &str, span: Span) {
@@ -178,6 +206,15 @@ impl<'r> Names<'r, '_> {
             self.uses[before..].iter_mut().for_each(|used| used.span = at);
         }
         if let Some(Program::Sh(script)) = &exec.program {
+            if script.raw.len() > SCRIPT_BYTES {
+                let message = format!("a script may have {SCRIPT_BYTES} bytes, this one has {}", script.raw.len());
+                let start = script.span.start;
+                self.problems.push(
+                    Diagnostic::error(Code::TooLong, Span::new(start, start), message)
+                        .help("it travels in the request's URL; put it into a ConfigMap that the container mounts"),
+                );
+                return;
+            }
             for (name, at) in shell_variables(&script.raw) {
                 let known = self.runbook.params.contains_key(&name) || self.captures.contains_key(name.as_str());
                 if known && !whole.env.contains_key(name.as_str()) {
@@ -272,7 +309,7 @@ impl<'r> Names<'r, '_> {
         }
         match (self.captures.get(name).copied(), here) {
             (None, _) => {
-                let known = self.runbook.params.keys().map(String::as_str).chain(self.captures.keys().copied());
+                let known = self.runbook.params.keys().chain(self.captures.keys()).map(String::as_str);
                 let problem = Diagnostic::error(Code::UnknownName, span, format!("there is no `{name}`"))
                     .label("neither a parameter nor a capture");
                 self.problems.push(match nearest(name, known) {

@@ -150,3 +150,22 @@ fn one_mistake_does_not_bring_forth_others() {
     let codes: Vec<Code> = found(text).into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, [Code::MissingKey, Code::UnknownKey]);
 }
+
+#[test]
+fn lines_capture_as_well() {
+    let text = |below: &str| {
+        format!(
+            "- id: a\n  exec: {{{EXEC}, command: [a]}}\n  expect-output:\n    lines: |\n      from [ip:PEER]\n\
+             - id: b\n  exec: {{{EXEC}, command: [a, '{{{{PEER}}}}']}}\n{below}"
+        )
+    };
+    assert_eq!(found(&text("")), []);
+    let twice = "- id: c\n  get: {kind: Pod, name: a}\n  capture: {PEER: '{.status.podIP}'}\n";
+    assert_eq!(found(&text(twice)), [(Code::CaptureTaken, "PEER".to_owned())]);
+}
+
+#[test]
+fn scripts_have_a_bound() {
+    let text = format!("- id: a\n  exec:\n    {EXEC}\n    sh: |\n      : {}\n", "x".repeat(70_000));
+    assert_eq!(found(&text), [(Code::TooLong, String::new())]);
+}
