@@ -4,6 +4,7 @@
 
 mod basic;
 mod cat;
+mod curl;
 mod echo;
 mod grep;
 mod head;

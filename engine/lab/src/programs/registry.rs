@@ -2,7 +2,7 @@
 //!
 //! Invariant: the table says what the lab can run; what an image holds is said by the image.
 
-use super::{basic, cat, echo, grep, head, printf, tail, test};
+use super::{basic, cat, curl, echo, grep, head, printf, tail, test};
 use crate::process::{Exit, Process};
 use crate::shell;
 use futures::future::BoxFuture;
@@ -26,6 +26,7 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
         "[" | "[[" | "test" => main!(test::main),
         "ash" | "dash" | "sh" => main!(shell::main),
         "cat" => main!(cat::cat),
+        "curl" => main!(curl::main),
         "echo" => main!(echo::main),
         "false" => main!(basic::fail),
         "grep" | "egrep" | "fgrep" => main!(grep::main),
