@@ -163,7 +163,7 @@ type Read = Result<Arc<Template>, Arc<[Problem]>>;
 /// Templates by their text: runbooks repeat themselves, and reading a template costs more than finding it.
 #[derive(Debug, Default)]
 pub struct Templates {
-    read: HashMap<(Flavour, String), Read>,
+    read: HashMap<Flavour, HashMap<String, Read>>,
 }
 
 impl Templates {
@@ -172,8 +172,13 @@ impl Templates {
     /// # Errors
     /// As [`Template::parse`].
     pub fn get(&mut self, raw: &str, flavour: Flavour) -> Result<Arc<Template>, Arc<[Problem]>> {
-        let key = (flavour, raw.to_owned());
-        self.read.entry(key).or_insert_with(|| Template::parse(raw, flavour).map(Arc::new).map_err(Arc::from)).clone()
+        let read = self.read.entry(flavour).or_default();
+        if let Some(found) = read.get(raw) {
+            return found.clone();
+        }
+        let found = Template::parse(raw, flavour).map(Arc::new).map_err(Arc::from);
+        read.insert(raw.to_owned(), found.clone());
+        found
     }
 }
 
