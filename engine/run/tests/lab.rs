@@ -1,56 +1,28 @@
 //! The cluster client against the lab's API server: both ends are ours, so each keeps the other honest about the wire.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 use periplus_core::jsonpath::JsonPath;
-use periplus_lab::api::Api;
-use periplus_lab::clock::Clock;
-use periplus_lab::serve::Connector;
-use periplus_lab::status::Status;
-use periplus_lab::store::Store;
-use periplus_lab::stream::{ExecRequest, ExecSession, LogSource, PodHost};
+use periplus_lab::Lab;
+use periplus_lab::serve::LoopbackOptions;
 use periplus_run::cluster::{
-    Access, ApplyOptions, Cluster, ClusterError, DeleteOptions, LeaseError, LeaseSpec, ObjectAddress, Patch, Selector,
-    WaitFor,
+    Access, ApplyOptions, ChoiceError, Cluster, ClusterError, ConnectOptions, ContextChoice, DeleteOptions,
+    ExecOutcome, ExecRequest, Inconclusive, LeaseError, LeaseSpec, LogSource, LogStream, MAX_OUTPUT, ObjectAddress,
+    Patch, PodsOf, Selector, WaitFor, WorkloadKind, choose_container,
 };
-use serde_json::json;
-
-/// Nobody runs pods here.
-struct NoPods;
-
-impl PodHost for NoPods {
-    fn exec(&self, _: &str, _: &str, _: &str, _: ExecRequest) -> Result<ExecSession, Status> {
-        Err(Status::not_simulated("pods"))
-    }
-
-    fn logs(&self, _: &str, _: &str, _: &str, _: bool) -> Result<Arc<dyn LogSource>, Status> {
-        Err(Status::not_simulated("pods"))
-    }
-}
+use serde_json::{Value, json};
 
 fn epoch() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-async fn lab() -> Cluster {
-    let store = Store::new(Clock::fixed(epoch()), 1);
-    let connector = Connector::new(Api::new(store, Arc::new(NoPods)));
-    let cluster = Cluster::over(connector, &Uri::from_static("http://lab"), "periplus-test/1").unwrap();
-    for name in ["default", "kube-system"] {
-        let at = ObjectAddress {
-            resource: cluster.resolve(Some("v1"), "Namespace").await.unwrap(),
-            namespace: None,
-            name: name.into(),
-        };
-        cluster
-            .create(&at, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
-            .await
-            .unwrap();
-    }
-    cluster
+/// A lab and a client of it. The lab ends when it is dropped.
+async fn lab() -> (Lab, Cluster) {
+    let lab = Lab::builder().virtual_time(true).build().await.unwrap();
+    let cluster = Cluster::over(lab.connector(), &Uri::from_static("http://lab"), "periplus-test/1").unwrap();
+    (lab, cluster)
 }
 
 async fn config_map(cluster: &Cluster, name: &str) -> ObjectAddress {
@@ -60,17 +32,16 @@ async fn config_map(cluster: &Cluster, name: &str) -> ObjectAddress {
 
 #[tokio::test(start_paused = true)]
 async fn the_lab_says_who_it_is() {
-    let identity = lab().await.identity().await.unwrap();
+    let (_lab, cluster) = lab().await;
+    let identity = cluster.identity().await.unwrap();
     assert!(identity.uid.is_some_and(|uid| uid.len() == 36));
     assert!(identity.version.starts_with("v1."));
-    assert!(
-        lab().await.can(&Access { verb: "get".into(), resource: "pods".into(), ..Access::default() }).await.unwrap()
-    );
+    assert!(cluster.can(&Access { verb: "get".into(), resource: "pods".into(), ..Access::default() }).await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
 async fn objects_are_applied_patched_listed_and_deleted() {
-    let cluster = lab().await;
+    let (_lab, cluster) = lab().await;
     let at = config_map(&cluster, "settings").await;
     assert_eq!(cluster.find(&at).await.unwrap(), None);
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "labels": {"t": "1"}},
@@ -100,7 +71,7 @@ async fn objects_are_applied_patched_listed_and_deleted() {
 
 #[tokio::test(start_paused = true)]
 async fn refusals_of_the_lab_are_understood() {
-    let cluster = lab().await;
+    let (_lab, cluster) = lab().await;
     let at = config_map(&cluster, "a").await;
     let unknown = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "dta": {}});
     let refused = cluster.apply(&at, &unknown, ApplyOptions::default()).await.unwrap_err();
@@ -112,7 +83,7 @@ async fn refusals_of_the_lab_are_understood() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_sees_what_others_write() {
-    let cluster = lab().await;
+    let (_lab, cluster) = lab().await;
     let at = config_map(&cluster, "phase").await;
     let wait = WaitFor::JsonPath { path: JsonPath::parse("{.data.phase}").unwrap(), value: Some("done".into()) };
     let mut told = Vec::new();
@@ -140,7 +111,7 @@ async fn a_wait_sees_what_others_write() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_keeps_a_second_run_out_until_it_is_given_up_or_runs_out() {
-    let cluster = lab().await;
+    let (_lab, cluster) = lab().await;
     let spec = |holder: &str| LeaseSpec {
         namespace: "default".into(),
         runbook: "book".into(),
@@ -162,4 +133,138 @@ async fn a_lease_keeps_a_second_run_out_until_it_is_given_up_or_runs_out() {
     first.release().await.unwrap();
     second.release().await.unwrap();
     cluster.acquire_lease(&spec("carol run 3"), later(61)).await.unwrap();
+}
+
+/// A Deployment of one pod with one container, `main`, that runs a script; waited for until it is out.
+async fn deploy(cluster: &Cluster, name: &str, script: &str) {
+    let resource = cluster.resolve(Some("apps/v1"), "Deployment").await.unwrap();
+    let at = ObjectAddress { resource, namespace: Some("default".into()), name: name.into() };
+    let object = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": {
+            "metadata": {"labels": {"app": name}},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [
+                {"name": "main", "image": "curlimages/curl", "command": ["sh", "-c", script]}]},
+        }},
+    });
+    cluster.apply(&at, &object, ApplyOptions::default()).await.unwrap();
+    let waited = cluster.wait(&at, &WaitFor::Rollout, Duration::from_secs(60), &mut |_| {}).await.unwrap();
+    assert!(waited.held(), "{waited:?}");
+}
+
+fn deployment(name: &str) -> PodsOf {
+    PodsOf::Workload { kind: WorkloadKind::Deployment, name: name.into() }
+}
+
+async fn pod(cluster: &Cluster, name: &str) -> Value {
+    cluster.choose_pod("default", &deployment(name), false).await.unwrap()
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+async fn exec(cluster: &Cluster, pod: &Value, argv: &[&str], stdin: Option<&str>) -> ExecOutcome {
+    let request = ExecRequest {
+        namespace: "default".into(),
+        pod: text(pod, "/metadata/name").to_owned(),
+        container: choose_container(pod, None).unwrap(),
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        stdin: stdin.map(|text| text.as_bytes().to_vec()),
+        deadline: Duration::from_secs(30),
+        max_output: MAX_OUTPUT,
+    };
+    cluster.exec(&request).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn programs_run_in_the_pod_of_the_newest_revision() {
+    let (_lab, cluster) = lab().await;
+    deploy(&cluster, "it", "sleep infinity").await;
+    let old = pod(&cluster, "it").await;
+    deploy(&cluster, "it", "while true; do sleep 60; done").await;
+    let new = pod(&cluster, "it").await;
+    assert_ne!(text(&old, "/metadata/uid"), text(&new, "/metadata/uid"));
+
+    let script = "echo out; echo err >&2; exit 3";
+    let ExecOutcome::Finished { exit, stdout, stderr } = exec(&cluster, &new, &["sh", "-c", script], None).await else {
+        panic!("it has an exit code")
+    };
+    assert_eq!((exit, &stdout.bytes[..], &stderr.bytes[..]), (3, &b"out\n"[..], &b"err\n"[..]));
+
+    let script = "read -r word && echo \"<$word>\"; cat";
+    let outcome = exec(&cluster, &new, &["sh", "-c", script], Some("secret\nrest")).await;
+    let ExecOutcome::Finished { stdout, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(String::from_utf8_lossy(&stdout.bytes), "<secret>\nrest");
+
+    let outcome = exec(&cluster, &new, &["no-such-program"], None).await;
+    assert!(
+        matches!(&outcome, ExecOutcome::Inconclusive { reason: Inconclusive::NotStarted(why), .. }
+            if why == "exec: \"no-such-program\": executable file not found in $PATH"),
+        "{outcome:?}"
+    );
+    let outcome = exec(&cluster, &new, &["sh", "-c", "sleep 31"], None).await;
+    assert!(matches!(outcome, ExecOutcome::Inconclusive { reason: Inconclusive::Timeout(_), .. }), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_without_ready_pods_says_so() {
+    let (_lab, cluster) = lab().await;
+    let missing = cluster.choose_pod("default", &deployment("none"), false).await.unwrap_err();
+    assert!(missing.is_not_found(), "{missing:?}");
+    let none = cluster.choose_pod("default", &PodsOf::Selector("app=none".into()), false).await.unwrap_err();
+    assert_eq!(none.to_string(), "selector app=none in namespace default has no pods");
+    assert!(matches!(none, ClusterError::Choice(ChoiceError::NoPods { .. })) && none.transient());
+}
+
+async fn lines(log: &mut LogStream, count: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    while lines.len() < count {
+        let line = log.next_line().await.unwrap().unwrap();
+        lines.push(String::from_utf8_lossy(&line.bytes).into_owned());
+    }
+    lines
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logs_window_opens_at_its_mark() {
+    let (_lab, cluster) = lab().await;
+    let script = "n=0; while true; do n=$((n+1)); echo line $n; sleep 1; done";
+    deploy(&cluster, "ticker", script).await;
+    let pod = pod(&cluster, "ticker").await;
+    let source = LogSource {
+        namespace: "default".into(),
+        pod: text(&pod, "/metadata/name").into(),
+        uid: text(&pod, "/metadata/uid").into(),
+        container: "main".into(),
+    };
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    let mark = cluster.log_mark(&source).await.unwrap();
+    let mut log = cluster.follow_log(&source, &mark);
+    let after = lines(&mut log, 3).await;
+    let number = |line: &String| line.strip_prefix("line ").and_then(|n| n.parse::<u32>().ok()).unwrap();
+    assert!(number(&after[0]) > 3, "{after:?}");
+    assert_eq!(after.iter().map(number).collect::<Vec<_>>(), (number(&after[0])..).take(3).collect::<Vec<_>>());
+
+    // From the very start, and gone with its pod.
+    let mut all = cluster.follow_log(&source, &Default::default());
+    assert_eq!(lines(&mut all, 2).await, ["line 1", "line 2"]);
+    let resource = cluster.resolve(Some("apps/v1"), "Deployment").await.unwrap();
+    let at = ObjectAddress { resource, namespace: Some("default".into()), name: "ticker".into() };
+    cluster.delete(&at, &DeleteOptions::default()).await.unwrap();
+    while let Some(line) = all.next_line().await {
+        line.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lab_on_loopback_is_reached_like_any_cluster() {
+    let lab = Lab::builder().build().await.unwrap();
+    let served = lab.serve(LoopbackOptions::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    std::fs::write(&path, &served.kubeconfig).unwrap();
+    let options = ConnectOptions { kubeconfig: Some(path), ..ConnectOptions::new(ContextChoice::Current) };
+    let cluster = Cluster::connect(&options).await.unwrap();
+    assert!(cluster.identity().await.unwrap().server.starts_with("https://127.0.0.1:"));
 }
