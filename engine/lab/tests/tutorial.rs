@@ -114,7 +114,7 @@ impl Cluster {
     /// The tutorial's call through the proxy.
     async fn call(&self, namespace: &str, pod: &str) -> Outcome {
         let proxy = format!("HTTPS_PROXY={}:{}", self.param("PROXY_IP"), self.param("PROXY_PORT"));
-        self.exec(namespace, pod, "sleep", &["env", &proxy, "curl", "-sS", "-m", "10", PAGE]).await
+        self.exec(namespace, pod, "sleep", &["sh", "-c", &format!("{proxy} curl -sS -m 10 {PAGE}")]).await
     }
 
     async fn log(&self, namespace: &str, pod: &str, container: &str) -> String {
