@@ -45,7 +45,8 @@ impl Cluster {
     async fn start(overrides: &[(&str, &str)]) -> Self {
         let overrides: BTreeMap<_, _> = overrides.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let world = World::parse(WORLD).expect("the world is well formed");
-        let lab = Lab::builder().world(world).params(overrides).virtual_time(true).build().await.expect("the lab boots");
+        let lab =
+            Lab::builder().world(world).params(overrides).virtual_time(true).build().await.expect("the lab boots");
         let service = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
         let service = service.build::<_, kube::client::Body>(lab.connector());
         let service = tower::ServiceBuilder::new()
@@ -175,7 +176,11 @@ async fn the_tutorial_runs_by_hand() {
     let squid = cluster.pod("corp", "squid").await;
     let access = cluster.exec("corp", &squid, "squid", &["cat", "/var/log/squid/access.log"]).await;
     let last = access.stdout.lines().last().expect("squid logs each tunnel");
-    assert!(last.contains("TCP_TUNNEL/200") && last.ends_with("CONNECT en.wikipedia.org:443 - HIER_DIRECT/198.51.100.192 -"), "{last}");
+    assert!(
+        last.contains("TCP_TUNNEL/200")
+            && last.ends_with("CONNECT en.wikipedia.org:443 - HIER_DIRECT/198.51.100.192 -"),
+        "{last}"
+    );
     assert_eq!(access.stdout.lines().count(), 3, "the blocked call left no line:\n{}", access.stdout);
 }
 

@@ -98,26 +98,6 @@ fn service(old: Option<&Value>, object: &Value) -> Vec<Cause> {
     causes
 }
 
-/// Kinds whose objects the lab stores and does nothing with, by resource.
-pub(crate) fn is_without_effect(resource: &GroupResource) -> bool {
-    matches!(
-        (resource.group.as_ref(), resource.resource.as_ref()),
-        ("apps", "statefulsets" | "daemonsets")
-            | ("batch", _)
-            | ("autoscaling", _)
-            | ("policy", _)
-            | ("networking.k8s.io", _)
-            | (
-                "",
-                "persistentvolumeclaims"
-                    | "persistentvolumes"
-                    | "replicationcontrollers"
-                    | "resourcequotas"
-                    | "limitranges"
-            )
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -130,17 +130,17 @@ impl Controllers {
         match (change.resource.group.as_ref(), change.resource.resource.as_ref()) {
             // Nothing follows from these, and they are many.
             ("", "events") | ("coordination.k8s.io", "leases") if !gone => return,
-            ("", "namespaces") => drop(self.due.insert(Job::Namespace(meta::name(object).to_owned()))),
-            ("apps", "deployments") => drop(self.due.insert(Job::Deployment(key(object)))),
+            ("", "namespaces") => self.add(Job::Namespace(meta::name(object).to_owned())),
+            ("apps", "deployments") => self.add(Job::Deployment(key(object))),
             ("apps", "replicasets") => {
-                drop(self.due.insert(Job::ReplicaSet(key(object))));
+                self.add(Job::ReplicaSet(key(object)));
                 self.owner(object, "Deployment", Job::Deployment);
             }
             ("", "pods") => {
                 self.owner(object, "ReplicaSet", Job::ReplicaSet);
                 self.services_of(object, change.old.as_deref());
             }
-            ("", "services") => drop(self.due.insert(Job::Service(key(object)))),
+            ("", "services") => self.add(Job::Service(key(object))),
             ("", "serviceaccounts" | "configmaps") if gone => {
                 self.due.insert(Job::Namespace(meta::namespace(object).to_owned()));
             }
@@ -156,6 +156,11 @@ impl Controllers {
         } else if meta::is_deleting(object) && meta::finalizers(object).next().is_some() {
             self.due.insert(Job::Release(change.resource.clone(), key(object)));
         }
+    }
+
+    /// A job that waits already is not added again.
+    fn add(&mut self, job: Job) {
+        self.due.insert(job);
     }
 
     fn owner(&mut self, object: &Value, kind: &str, job: fn(ObjectKey) -> Job) {

@@ -51,7 +51,8 @@ impl Transfer<'_> {
                     Ok(connection) => connection,
                     Err(_) => {
                         let after = started.elapsed().as_millis();
-                        let text = format!("Failed to connect to {host} port {port} after {after} ms: Timeout was reached");
+                        let text =
+                            format!("Failed to connect to {host} port {port} after {after} ms: Timeout was reached");
                         Err(Failure::new(OPERATION_TIMEDOUT, text))
                     }
                 }
@@ -125,7 +126,8 @@ impl Transfer<'_> {
             }
         }
         let after = started.elapsed().as_millis();
-        let why = if self.version.starts_with("7.") { "Couldn't connect to server" } else { "Could not connect to server" };
+        let why =
+            if self.version.starts_with("7.") { "Couldn't connect to server" } else { "Could not connect to server" };
         let code = if last.kind() == io::ErrorKind::TimedOut { OPERATION_TIMEDOUT } else { COULDNT_CONNECT };
         Err(Failure::new(code, format!("Failed to connect to {host} port {port} after {after} ms: {why}")))
     }

@@ -125,13 +125,16 @@ mod tests {
         let progress = Progress { expected: Some(80_432), received: 80_432, ..Progress::default() };
         let expected = "\r100 80432  100 80432    0     0  7854k      0 --:--:-- --:--:-- --:--:-- 7854k";
         assert_eq!(line(progress, Duration::from_millis(10)), expected);
-        let slow = line(Progress { expected: Some(1000), received: 500, ..Progress::default() }, Duration::from_secs(3));
+        let slow =
+            line(Progress { expected: Some(1000), received: 500, ..Progress::default() }, Duration::from_secs(3));
         assert_eq!(slow, "\r 50  1000   50   500    0     0    166      0  0:00:06  0:00:03  0:00:03   166");
     }
 
     #[test]
     fn sizes_fit_into_five_columns() {
-        for (bytes, expected) in [(0, "    0"), (99_999, "99999"), (100_000, "  97k"), (13_212_057, "12.6M"), (200 << 20, " 200M")] {
+        for (bytes, expected) in
+            [(0, "    0"), (99_999, "99999"), (100_000, "  97k"), (13_212_057, "12.6M"), (200 << 20, " 200M")]
+        {
             assert_eq!(size(bytes), expected);
         }
     }

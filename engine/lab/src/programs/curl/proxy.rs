@@ -45,7 +45,9 @@ impl Proxy {
 /// The proxy for a URL, and what `-v` says about how it was found.
 pub(super) fn choose(process: &Process, config: &Config, url: &Url) -> Result<(Option<Proxy>, Vec<String>), Failure> {
     let mut notes = Vec::new();
-    let set = |name: &str| process.var(name).filter(|value| !value.is_empty()).map(|value| (name.to_owned(), value.to_owned()));
+    let set = |name: &str| {
+        process.var(name).filter(|value| !value.is_empty()).map(|value| (name.to_owned(), value.to_owned()))
+    };
     let exceptions = match &config.noproxy {
         Some(list) => Some(list.clone()),
         None => set("no_proxy").or_else(|| set("NO_PROXY")).map(|(name, value)| {
@@ -83,7 +85,8 @@ fn excepted(list: &str, host: &str) -> bool {
         }
         match address {
             Some(address) => {
-                item.parse::<IpNet>().is_ok_and(|net| net.contains(&address)) || item.parse().is_ok_and(|ip: IpAddr| ip == address)
+                item.parse::<IpNet>().is_ok_and(|net| net.contains(&address))
+                    || item.parse().is_ok_and(|ip: IpAddr| ip == address)
             }
             None => {
                 let item = item.trim_start_matches('.').trim_end_matches('.').to_ascii_lowercase();

@@ -43,8 +43,7 @@ impl Config {
         if let (true, Some(data)) = (self.get, &self.data) {
             path = format!("{path}{}{data}", if path.contains('?') { '&' } else { '?' });
         }
-        let target =
-            if request.plain_proxy.is_some() { format!("http://{}{path}", url.host_header()) } else { path };
+        let target = if request.plain_proxy.is_some() { format!("http://{}{path}", url.host_header()) } else { path };
         let protocol = if self.http10 { "HTTP/1.0" } else { "HTTP/1.1" };
         let mut lines = vec![format!("{} {target} {protocol}", request.method)];
         match self.own("Host") {
@@ -75,7 +74,8 @@ impl Config {
             };
             let removed = value.is_empty() && !header.ends_with(';');
             // Passwords do not follow a redirect to another host.
-            let private = !request.first_host && (name.eq_ignore_ascii_case("Authorization") || name.eq_ignore_ascii_case("Cookie"));
+            let private = !request.first_host
+                && (name.eq_ignore_ascii_case("Authorization") || name.eq_ignore_ascii_case("Cookie"));
             if !removed && !private && !name.eq_ignore_ascii_case("Host") {
                 lines.push(format!("{name}: {value}").trim_end().to_owned());
             }
@@ -100,7 +100,9 @@ impl Config {
         let protocol = if self.http10 { "HTTP/1.0" } else { "HTTP/1.1" };
         let mut lines = vec![format!("CONNECT {authority} {protocol}"), format!("Host: {authority}")];
         lines.extend(proxy.user.as_deref().map(|user| format!("Proxy-Authorization: {}", basic(user))));
-        lines.extend(Some(self.agent(version)).filter(|agent| !agent.is_empty()).map(|agent| format!("User-Agent: {agent}")));
+        lines.extend(
+            Some(self.agent(version)).filter(|agent| !agent.is_empty()).map(|agent| format!("User-Agent: {agent}")),
+        );
         lines.push("Proxy-Connection: Keep-Alive".to_owned());
         lines.extend(self.proxy_headers.iter().cloned());
         (lines.join("\r\n") + "\r\n\r\n").into_bytes()

@@ -95,7 +95,10 @@ impl Reader {
                 return Ok(Some(self.buffer.drain(..=at).collect()));
             }
             if self.buffer.len() > MAX_HEAD {
-                return Err(Failure::new(RECV_ERROR, format!("Too large response headers: {} > {MAX_HEAD}", self.buffer.len())));
+                return Err(Failure::new(
+                    RECV_ERROR,
+                    format!("Too large response headers: {} > {MAX_HEAD}", self.buffer.len()),
+                ));
             }
             if !self.fill().await.map_err(|error| Failure::receiving(&error))? {
                 return Ok(None);
@@ -127,7 +130,10 @@ impl Reader {
             let empty = line == b"\r\n" || line == b"\n";
             head.lines.push(line);
             if head.bytes() > MAX_HEAD as u64 {
-                return Err(Failure::new(RECV_ERROR, format!("Too large response headers: {} > {MAX_HEAD}", head.bytes())));
+                return Err(Failure::new(
+                    RECV_ERROR,
+                    format!("Too large response headers: {} > {MAX_HEAD}", head.bytes()),
+                ));
             }
             if empty {
                 return Ok(head);
@@ -185,8 +191,8 @@ impl Reader {
                     let line = self.line().await?.ok_or_else(chunk_missing)?;
                     let text = String::from_utf8_lossy(&line);
                     let digits = text.split(';').next().unwrap_or_default().trim();
-                    let size = u64::from_str_radix(digits, 16)
-                        .map_err(|_| Failure::new(RECV_ERROR, "invalid chunk size"))?;
+                    let size =
+                        u64::from_str_radix(digits, 16).map_err(|_| Failure::new(RECV_ERROR, "invalid chunk size"))?;
                     if size == 0 {
                         // Trailers, if any, up to the empty line.
                         while self.line().await?.is_some_and(|line| line != b"\r\n" && line != b"\n") {}

@@ -3,7 +3,9 @@
 //! Invariant: `-s` silences meter and message, `-S` brings the message back.
 
 use super::connect::Connection;
-use super::error::{COULDNT_CONNECT, COULDNT_RESOLVE_HOST, Failure, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION, WRITE_ERROR};
+use super::error::{
+    COULDNT_CONNECT, COULDNT_RESOLVE_HOST, Failure, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION, WRITE_ERROR,
+};
 use super::meter::{Meter, Progress};
 use super::options::{Config, Output, Refused};
 use super::transfer::{Info, Transfer, watch};
@@ -26,12 +28,18 @@ pub(in super::super) async fn main(process: Process) -> Exit {
         return Exit::not_simulated("curl --version");
     }
     if config.urls.is_empty() {
-        return usage(&process, if process.image.curl_version().starts_with("7.") { "no URL specified" } else { "(2) no URL specified" }).await;
+        return usage(
+            &process,
+            if process.image.curl_version().starts_with("7.") { "no URL specified" } else { "(2) no URL specified" },
+        )
+        .await;
     }
     if config.cacert.is_none() {
         config.cacert = process.var("SSL_CERT_FILE").or_else(|| process.var("CURL_CA_BUNDLE")).map(str::to_owned);
         // The bundle that the image brings is the one that holds the pod's authorities.
-        config.cacert.take_if(|path| process.image.env().iter().any(|(name, value)| name == "CURL_CA_BUNDLE" && value == path));
+        config
+            .cacert
+            .take_if(|path| process.image.env().iter().any(|(name, value)| name == "CURL_CA_BUNDLE" && value == path));
     }
     let mut pool = None;
     let mut code = 0;
@@ -109,7 +117,9 @@ impl Session<'_> {
             Some((COULDNT_RESOLVE_HOST, _)) if self.config.retry_all => Some("(retrying all errors)"),
             Some((COULDNT_CONNECT, _)) if self.config.retry_refused => Some("connection refused"),
             Some(_) if self.config.retry_all => Some("(retrying all errors)"),
-            None | Some((22, _)) if matches!(attempt.info.status, 408 | 429 | 500 | 502 | 503 | 504) => Some("HTTP error"),
+            None | Some((22, _)) if matches!(attempt.info.status, 408 | 429 | 500 | 502 | 503 | 504) => {
+                Some("HTTP error")
+            }
             _ => None,
         }
     }
@@ -255,7 +265,9 @@ fn timed_out(failure: Failure, info: &Info, progress: &Mutex<Progress>, started:
                 let received = now.received;
                 match now.expected {
                     Some(expected) => {
-                        format!("Operation timed out after {after} milliseconds with {received} out of {expected} bytes received")
+                        format!(
+                            "Operation timed out after {after} milliseconds with {received} out of {expected} bytes received"
+                        )
                     }
                     None => format!("Operation timed out after {after} milliseconds with {received} bytes received"),
                 }

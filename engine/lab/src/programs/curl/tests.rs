@@ -227,7 +227,10 @@ async fn the_tutorials_pipe_finds_the_title() {
     let (_net, container) = world();
     let script = "curl -s https://en.wikipedia.org/wiki/Main_Page | grep -o '<title>.*</title>'";
     let output = run_in(&container, &["sh", "-c", script], b"").await;
-    assert_eq!((output.stdout.as_str(), output.exit), ("<title>Wikipedia, the free encyclopedia</title>\n", Exit::SUCCESS));
+    assert_eq!(
+        (output.stdout.as_str(), output.exit),
+        ("<title>Wikipedia, the free encyclopedia</title>\n", Exit::SUCCESS)
+    );
     let script = "curl -s https://en.wikipedia.org:84/ | grep -o '<title>.*</title>'";
     let output = run_in(&container, &["sh", "-c", script], b"").await;
     assert_eq!((output.stdout.as_str(), output.exit), ("", Exit::FAILURE));

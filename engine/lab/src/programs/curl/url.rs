@@ -7,8 +7,8 @@ use std::fmt;
 
 /// Schemes that a curl of these images speaks and the lab does not.
 const OTHER_SCHEMES: [&str; 18] = [
-    "dict", "file", "ftp", "ftps", "gopher", "gophers", "imap", "imaps", "ldap", "ldaps", "mqtt", "pop3", "rtsp", "smtp",
-    "telnet", "tftp", "ws", "wss",
+    "dict", "file", "ftp", "ftps", "gopher", "gophers", "imap", "imaps", "ldap", "ldaps", "mqtt", "pop3", "rtsp",
+    "smtp", "telnet", "tftp", "ws", "wss",
 ];
 
 /// A parsed URL.
@@ -56,10 +56,16 @@ impl Url {
             return Err(rejected("No host part in the URL"));
         }
         let port = match port {
-            None | Some("") => if https { 443 } else { 80 },
-            Some(port) => port
-                .parse()
-                .map_err(|_| rejected("Port number was not a decimal number between 0 and 65535"))?,
+            None | Some("") => {
+                if https {
+                    443
+                } else {
+                    80
+                }
+            }
+            Some(port) => {
+                port.parse().map_err(|_| rejected("Port number was not a decimal number between 0 and 65535"))?
+            }
         };
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Self { https, user, host: host.to_ascii_lowercase(), port, path })

@@ -9,8 +9,22 @@ use std::time::Duration;
 
 /// Variables that curl has and the lab lacks.
 const LACKING: [&str; 16] = [
-    "certs", "conn_id", "errormsg", "filename_effective", "ftp_entry_path", "header_json", "json", "num_certs", "num_headers",
-    "num_retries", "proxy_used", "referer", "time_posttransfer", "time_queue", "tls_earlydata", "xfer_id",
+    "certs",
+    "conn_id",
+    "errormsg",
+    "filename_effective",
+    "ftp_entry_path",
+    "header_json",
+    "json",
+    "num_certs",
+    "num_headers",
+    "num_retries",
+    "proxy_used",
+    "referer",
+    "time_posttransfer",
+    "time_queue",
+    "tls_earlydata",
+    "xfer_id",
 ];
 
 /// What was printed to which stream.
@@ -75,7 +89,8 @@ fn value(name: &str, info: &Info, progress: Progress, exit: u8) -> Option<String
         let micros = info.total.max(Duration::from_millis(1)).as_micros();
         (u128::from(bytes) * 1_000_000 / micros).to_string()
     };
-    let ip = |address: Option<std::net::SocketAddr>| address.map(|address| address.ip().to_string()).unwrap_or_default();
+    let ip =
+        |address: Option<std::net::SocketAddr>| address.map(|address| address.ip().to_string()).unwrap_or_default();
     let port = |address: Option<std::net::SocketAddr>| address.map_or(0, |address| address.port()).to_string();
     Some(match name {
         "content_type" => info.content_type.clone().unwrap_or_default(),
@@ -127,7 +142,10 @@ mod tests {
     fn variables_are_known_unknown_or_not_simulated() {
         let info = Info { status: 200, ..Info::default() };
         let text = render("%{stderr}%{http_code}%{nope}%{stdout}x", &info, Progress::default(), 0, "").unwrap();
-        assert_eq!((text.stdout.as_str(), text.stderr.as_str()), ("x", "curl: unknown --write-out variable: 'nope'\n200"));
+        assert_eq!(
+            (text.stdout.as_str(), text.stderr.as_str()),
+            ("x", "curl: unknown --write-out variable: 'nope'\n200")
+        );
         assert!(render("%{json}", &info, Progress::default(), 0, "").is_err());
     }
 }
