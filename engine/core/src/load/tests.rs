@@ -1,3 +1,5 @@
+//! Loading, mistake by mistake: what is found, and at which text.
+
 use super::*;
 use crate::codes::Code;
 

@@ -1,3 +1,5 @@
+//! Parameters, source by source and type by type.
+
 use serde_json::json;
 
 use super::*;

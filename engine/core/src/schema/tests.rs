@@ -1,3 +1,5 @@
+//! The committed schemas are those of the types.
+
 use super::*;
 
 /// Compares the committed schemas with the types; `UPDATE=1 cargo test -p periplus-core schema` writes them anew.

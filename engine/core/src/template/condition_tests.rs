@@ -1,3 +1,5 @@
+//! Conditions: what is read, refused and computed.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Templates: which names are found, and what is refused.
+
 use super::*;
 
 fn names(raw: &str) -> Vec<(String, String)> {

@@ -1,3 +1,5 @@
+//! Templates filled in, flavour by flavour.
+
 use serde_json::json;
 
 use super::*;

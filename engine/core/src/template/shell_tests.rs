@@ -1,3 +1,5 @@
+//! Values in shell scripts: where they can be quoted, and that a real shell reads them back.
+
 use super::*;
 use crate::template::word::{Unsafe, quote};
 
