@@ -1,7 +1,7 @@
-//! What the program promises, one file a promise. All tests start the built binary, as a user does.
+//! What the program promises, one file a promise. Tests start the built binary, as a user does; `architecture` reads the
+//! sources.
 
 mod support;
 
 mod architecture;
 mod cli;
-
