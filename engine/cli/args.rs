@@ -48,10 +48,14 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Check a runbook without contacting anything
     Lint(cmd::lint::Lint),
+    /// Carry a runbook out in the embedded lab: nothing to install, nothing contacted
+    Rehearse(cmd::rehearse::Rehearse),
     /// Carry a runbook out on a cluster
     Run(cmd::run::RunCommand),
     /// Show what a run would do, without contacting anything
     Plan(cmd::plan::PlanCommand),
+    /// Serve the embedded lab on loopback, for kubectl and other clients
+    Lab(cmd::lab::LabCommand),
     /// List past runs and rehearsals
     Runs(cmd::runs::Runs),
     /// Show the report of a past run again

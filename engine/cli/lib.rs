@@ -10,11 +10,13 @@ mod cmd;
 mod confirm;
 mod error;
 mod io;
+mod kubeconfig;
 mod output;
 mod params;
 mod prepare;
 mod session;
 mod state;
+mod world;
 
 use std::ffi::OsString;
 

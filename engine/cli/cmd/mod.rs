@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
 pub(crate) mod completions;
+pub(crate) mod lab;
 pub(crate) mod lint;
 pub(crate) mod plan;
+pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;
@@ -16,9 +18,11 @@ use crate::io::Io;
 /// Runs a command.
 pub(crate) fn dispatch(command: Command, io: &mut Io) -> Result<Status, CliError> {
     let code = match command {
+        Command::Rehearse(rehearse) => rehearse.run(io),
         Command::Run(run) => run.run(io),
         Command::Plan(plan) => plan.run(io),
         Command::Lint(lint) => lint.run(io),
+        Command::Lab(lab) => return lab.run(io),
         Command::Runs(runs) => runs.run(io),
         Command::Show(show) => show.run(io),
         Command::Undo(undo) => undo.run(io),

@@ -147,7 +147,7 @@ impl PlanView {
         let mut page = Page::new(theme);
         page.line(0, Role::Strong, target);
         let (steps, changes) = self.counts();
-        let counts = format!("{}: {}, {changes} of which change something:", self.title, plural::count(steps, "step"));
+        let counts = format!("{}: {changes} of {} to change something:", self.title, plural::count(steps, "step"));
         page.line(0, Role::Plain, &counts);
         for step in self.waves.iter().flatten().filter(|step| step.effect == Effect::Change) {
             let sign = format!("{} ", theme.glyph(Role::Plain));
