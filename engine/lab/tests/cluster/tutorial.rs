@@ -1,133 +1,28 @@
-//! The tutorial's way through a lab, step by step, with an ordinary Kubernetes client over the in-memory pipe.
+//! The tutorial's way through a lab, step by step.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
-use kube::api::{ApiResource, AttachParams, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams};
-use kube::core::GroupVersionKind;
-use kube::{Api, Client};
-use periplus_lab::Lab;
-use periplus_lab::world::World;
-use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams};
+use serde_json::json;
 
-const WORLD: &str = include_str!("../../../runbooks/external-https-proxy/world.yaml");
-const SLEEP: &str = include_str!("../../../runbooks/external-https-proxy/manifests/sleep.yaml");
+use crate::support::{Cluster, Outcome, SLEEP, WORLD};
+
 const PAGE: &str = "https://en.wikipedia.org/wiki/Main_Page";
 const TITLE: &str = "<title>Wikipedia, the free encyclopedia</title>";
 
-struct Cluster {
-    lab: Lab,
-    client: Client,
-}
-
-/// What a command printed and how it ended.
-#[derive(Debug)]
-struct Outcome {
-    stdout: String,
-    stderr: String,
-    status: Value,
-}
-
-impl Outcome {
-    fn code(&self) -> Option<u8> {
-        if self.status["status"] == "Success" {
-            return Some(0);
-        }
-        let causes = self.status["details"]["causes"].as_array()?;
-        causes.iter().find(|cause| cause["reason"] == "ExitCode")?["message"].as_str()?.parse().ok()
-    }
-}
-
 impl Cluster {
-    async fn start(overrides: &[(&str, &str)]) -> Self {
-        let overrides: BTreeMap<_, _> = overrides.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        let world = World::parse(WORLD).expect("the world is well formed");
-        let lab =
-            Lab::builder().world(world).params(overrides).virtual_time(true).build().await.expect("the lab boots");
-        let service = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
-        let service = service.build::<_, kube::client::Body>(lab.connector());
-        let service = tower::ServiceBuilder::new()
-            .layer(tower::util::MapRequestLayer::new(|request: http::Request<kube::client::Body>| {
-                let (mut parts, body) = request.into_parts();
-                let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-                parts.uri = format!("http://lab{path}").parse().expect("a path makes a URI");
-                http::Request::from_parts(parts, body)
-            }))
-            .service(service);
-        Self { lab, client: Client::new(service, "default") }
-    }
-
-    fn param(&self, name: &str) -> String {
-        match &self.lab.params()[name] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }
-    }
-
-    async fn apply(&self, namespace: &str, manifests: &str) {
-        for object in serde_yaml::from_multiple::<Value>(manifests).expect("manifests are YAML") {
-            let (version, kind) = (object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
-            let (group, version) = version.split_once('/').unwrap_or(("", version));
-            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-            let api: Api<DynamicObject> = match kind {
-                "Namespace" => Api::all_with(self.client.clone(), &resource),
-                _ => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            };
-            let name = object["metadata"]["name"].as_str().unwrap();
-            api.patch(name, &PatchParams::apply("test"), &Patch::Apply(&object)).await.expect("the object is taken");
-        }
-    }
-
-    async fn available(&self, namespace: &str, name: &str) {
-        let api: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
-        let available = kube::runtime::wait::conditions::is_deployment_completed();
-        let waiting = kube::runtime::wait::await_condition(api, name, available);
-        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("in time").expect("the watch holds");
-    }
-
-    async fn pod(&self, namespace: &str, app: &str) -> String {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let pods = api.list(&ListParams::default().labels(&format!("app={app}"))).await.expect("pods are listed");
-        pods.items[0].metadata.name.clone().expect("a pod has a name")
-    }
-
-    async fn exec(&self, namespace: &str, pod: &str, container: &str, command: &[&str]) -> Outcome {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let params = AttachParams::default()
-            .container(container)
-            .max_stdout_buf_size(1 << 20)
-            .max_stderr_buf_size(1 << 20)
-            .stderr(true)
-            .stdin(false);
-        let mut session = api.exec(pod, command.iter().copied(), &params).await.expect("the exec is let through");
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        let (mut out, mut err) = (session.stdout().expect("asked for"), session.stderr().expect("asked for"));
-        let status = session.take_status().expect("asked for");
-        let (first, second, status) =
-            tokio::join!(out.read_to_string(&mut stdout), err.read_to_string(&mut stderr), status);
-        first.and(second).expect("output is text");
-        Outcome { stdout, stderr, status: serde_json::to_value(status).expect("a status is JSON") }
-    }
-
     /// The tutorial's call through the proxy.
     async fn call(&self, namespace: &str, pod: &str) -> Outcome {
         let proxy = format!("HTTPS_PROXY={}:{}", self.param("PROXY_IP"), self.param("PROXY_PORT"));
         self.exec(namespace, pod, "sleep", &["sh", "-c", &format!("{proxy} curl -sS -m 10 {PAGE}")]).await
     }
-
-    async fn log(&self, namespace: &str, pod: &str, container: &str) -> String {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let params = LogParams { container: Some(container.to_owned()), ..LogParams::default() };
-        api.logs(pod, &params).await.expect("the log is there")
-    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_tutorial_runs_by_hand() {
-    let cluster = Cluster::start(&[]).await;
+    let cluster = Cluster::start(WORLD).await;
     assert_eq!(cluster.lab.unready(), []);
     cluster.apply("external", "{apiVersion: v1, kind: Namespace, metadata: {name: external}}").await;
     cluster.apply("external", SLEEP).await;
@@ -186,7 +81,9 @@ async fn the_tutorial_runs_by_hand() {
 
 #[tokio::test(start_paused = true)]
 async fn an_override_moves_the_proxy() {
-    let cluster = Cluster::start(&[("PROXY_IP", "192.0.2.10"), ("PROXY_PORT", "8080")]).await;
+    let cluster = Cluster::with_params(WORLD, &[("PROXY_IP", "192.0.2.10"), ("PROXY_PORT", "8080")])
+        .await
+        .expect("the lab boots");
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), "corp");
     let pod = api.get(&cluster.pod("corp", "squid").await).await.expect("the proxy is a pod");
     assert_eq!(pod.status.and_then(|status| status.pod_ip).as_deref(), Some("192.0.2.10"));
@@ -198,7 +95,7 @@ async fn an_override_moves_the_proxy() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_in_the_mesh_has_a_sidecar_and_runs_commands() {
-    let cluster = Cluster::start(&[]).await;
+    let cluster = Cluster::start(WORLD).await;
     cluster.apply("default", SLEEP).await;
     cluster.available("default", "sleep").await;
     let name = cluster.pod("default", "sleep").await;
@@ -218,7 +115,7 @@ async fn a_pod_in_the_mesh_has_a_sidecar_and_runs_commands() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deleted_namespace_takes_everything_with_it() {
-    let cluster = Cluster::start(&[]).await;
+    let cluster = Cluster::start(WORLD).await;
     cluster.apply("external", "{apiVersion: v1, kind: Namespace, metadata: {name: external}}").await;
     cluster.apply("external", SLEEP).await;
     cluster.available("external", "sleep").await;

@@ -1,0 +1,6 @@
+//! Labs seen from the outside, by an ordinary Kubernetes client.
+
+mod faults;
+mod pods;
+mod support;
+mod tutorial;
