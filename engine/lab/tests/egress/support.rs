@@ -1,0 +1,124 @@
+//! A lab with the world of the recordings, and a client that runs commands in it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ApiResource, AttachParams, DynamicObject, GroupVersionKind, LogParams, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use periplus_lab::Lab;
+use periplus_lab::world::World;
+use regex::Regex;
+use tokio::io::AsyncReadExt;
+
+use crate::cases::{Case, Found};
+
+const WORLD: &str = include_str!("world.yaml");
+
+pub(crate) struct Cluster {
+    _lab: Lab,
+    client: Client,
+}
+
+/// kube leaves the authority to its own layer; the pipe needs some.
+fn with_host(mut request: http::Request<kube::client::Body>) -> http::Request<kube::client::Body> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    *request.uri_mut() = format!("http://lab{path}").parse().expect("a URI");
+    request
+}
+
+impl Cluster {
+    /// A new lab in the state that a case begins with.
+    pub(crate) async fn start(case: &Case) -> Self {
+        let world = World::parse(WORLD).expect("the world is well-formed");
+        let params = [
+            ("PROXY_IP", "10.244.0.95"),
+            ("POLICY", case.policy),
+            ("SQUID_PORT", case.squid_port),
+            ("SQUID_TAG", case.squid),
+        ];
+        let params: BTreeMap<String, String> = params.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let lab = Lab::builder().world(world).params(params).virtual_time(true).build().await.expect("a lab");
+        assert_eq!(lab.unready(), []);
+        let service = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+            .build(lab.connector());
+        let client = Client::new(tower::ServiceExt::map_request(service, with_host), "default");
+        let cluster = Self { _lab: lab, client };
+        for entry in &case.entries {
+            cluster.apply(entry).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cluster
+    }
+
+    async fn apply(&self, entry: &serde_json::Value) {
+        let kind = GroupVersionKind::gvk("networking.istio.io", "v1", "ServiceEntry");
+        let entry: DynamicObject = serde_json::from_value(entry.clone()).expect("an object");
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), "default", &ApiResource::from_gvk(&kind));
+        let patch = PatchParams::apply("test");
+        api.patch(&entry.name_any(), &patch, &Patch::Apply(&entry)).await.expect("applied");
+    }
+
+    /// Runs the case's command, and what it left in the logs, with time, ports and counters masked.
+    pub(crate) async fn run(&self, case: &Case) -> Found {
+        let (namespace, pod) = if case.inside { ("default", "inside") } else { ("external", "outside") };
+        let (exit, stdout, stderr) = self.exec(namespace, pod, "sleep", &["sh", "-c", case.command]).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        Found { exit, stdout, stderr, sidecar: mask_sidecar(&self.sidecar_log().await), squid: mask_squid(&self.squid_log().await) }
+    }
+
+    /// The access log of the client's sidecar.
+    pub(crate) async fn sidecar_log(&self) -> String {
+        let container = LogParams { container: Some("istio-proxy".to_owned()), ..LogParams::default() };
+        let log = self.pods("default").logs("inside", &container).await.expect("a log");
+        log.lines().filter(|line| line.starts_with('[')).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The access log of the proxy.
+    pub(crate) async fn squid_log(&self) -> String {
+        let (exit, log, error) = self.exec("external", "squid", "squid", &["cat", "/var/log/squid/access.log"]).await;
+        assert_eq!(exit, Some(0), "{error}");
+        log
+    }
+
+    fn pods(&self, namespace: &str) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    async fn exec(&self, namespace: &str, pod: &str, container: &str, argv: &[&str]) -> (Option<u8>, String, String) {
+        let params = AttachParams::default().container(container).stderr(true).max_stdout_buf_size(1 << 20);
+        let mut session = self.pods(namespace).exec(pod, argv.to_vec(), &params).await.expect("an exec");
+        let (mut out, mut err) = (session.stdout().expect("stdout"), session.stderr().expect("stderr"));
+        let status = session.take_status().expect("a status");
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        let (_, _, status) =
+            tokio::join!(out.read_to_string(&mut stdout), err.read_to_string(&mut stderr), status);
+        let status = status.expect("the command ended");
+        let code = match status.status.as_deref() {
+            Some("Success") => Some(0),
+            _ => status
+                .details
+                .and_then(|details| details.causes?.into_iter().find(|cause| cause.reason.as_deref() == Some("ExitCode")))
+                .and_then(|cause| cause.message?.parse().ok()),
+        };
+        (code, stdout, stderr + status.message.as_deref().unwrap_or_default())
+    }
+}
+
+fn mask_sidecar(log: &str) -> Vec<String> {
+    let rules = [
+        (r"^\[[^\]]+\]", "[T]"),
+        (r#" \d+ \d+ \d+ (-|\d+) "-""#, r#" N N N $1 "-""#),
+        (r"10\.244\.\d+\.\d+:[3-6]\d{4}", "CLIENT"),
+        (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "ID"),
+        (r#""curl/[0-9.]+""#, r#""CURL""#),
+    ];
+    let rules = rules.map(|(rule, by)| (Regex::new(rule).expect("a pattern"), by));
+    let mask = |line: &str| rules.iter().fold(line.to_owned(), |line, (rule, by)| rule.replace_all(&line, *by).into_owned());
+    log.lines().map(mask).collect()
+}
+
+fn mask_squid(log: &str) -> Vec<String> {
+    let rule = Regex::new(r"^\d{10}\.\d{3} +\d+ 10\.244\.\d+\.\d+ (\w+/\d{3}) (\d+) ").expect("a pattern");
+    log.lines().map(|line| rule.replace(line, "$1 N ").into_owned()).collect()
+}
