@@ -113,7 +113,8 @@ const TITLE: &str = "<title>Wikipedia, the free encyclopedia</title>";
 const VIA_PROXY: &str = "HTTPS_PROXY=10.244.0.95:3128 curl -sS https://en.wikipedia.org/wiki/Main_Page";
 const DIRECT: &str = "curl -sS https://en.wikipedia.org/wiki/Main_Page";
 const TUNNEL: &str = "TCP_TUNNEL/200 N CONNECT en.wikipedia.org:443 - HIER_DIRECT/198.51.100.192 -";
-const BLOCKED: &str = r#""- - -" 0 UH - - "-" N N N - "-" "-" "-" "-" "-" BlackHoleCluster - 10.244.0.95:3128 CLIENT - -"#;
+const BLOCKED: &str =
+    r#""- - -" 0 UH - - "-" N N N - "-" "-" "-" "-" "-" BlackHoleCluster - 10.244.0.95:3128 CLIENT - -"#;
 const BLOCKED_DIRECT: &str =
     r#""- - -" 0 UH - - "-" N N N - "-" "-" "-" "-" "-" BlackHoleCluster - 198.51.100.192:443 CLIENT - -"#;
 const BLOCKED_80: &str =

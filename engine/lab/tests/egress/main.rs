@@ -28,6 +28,15 @@ async fn one_seed_gives_the_same_lines_to_the_last_byte() {
         cluster.run(&case).await;
         runs.push((cluster.sidecar_log().await, cluster.squid_log().await));
     }
-    assert!(runs[0].0.contains("outbound|3128||my-company-proxy.com") && runs[0].1.contains("TCP_TUNNEL/200"), "{runs:?}");
+    assert!(
+        runs[0].0.contains("outbound|3128||my-company-proxy.com") && runs[0].1.contains("TCP_TUNNEL/200"),
+        "{runs:?}"
+    );
     assert_eq!(runs[0], runs[1]);
+    // As in every recorded tunnel, the proxy counts what the sidecar counts.
+    let (sidecar, squid) = &runs[0];
+    let sent = sidecar.split_whitespace().nth(10).and_then(|field| field.parse::<u64>().ok());
+    let bytes = squid.split_whitespace().nth(4).and_then(|field| field.parse::<u64>().ok());
+    assert!(sent.is_some_and(|sent| sent > 80_432), "{sidecar}");
+    assert_eq!(sent, bytes, "{sidecar}{squid}");
 }

@@ -40,8 +40,8 @@ impl Cluster {
         let params: BTreeMap<String, String> = params.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let lab = Lab::builder().world(world).params(params).virtual_time(true).build().await.expect("a lab");
         assert_eq!(lab.unready(), []);
-        let service = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
-            .build(lab.connector());
+        let service =
+            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build(lab.connector());
         let client = Client::new(tower::ServiceExt::map_request(service, with_host), "default");
         let cluster = Self { _lab: lab, client };
         for entry in &case.entries {
@@ -64,7 +64,13 @@ impl Cluster {
         let (namespace, pod) = if case.inside { ("default", "inside") } else { ("external", "outside") };
         let (exit, stdout, stderr) = self.exec(namespace, pod, "sleep", &["sh", "-c", case.command]).await;
         tokio::time::sleep(Duration::from_millis(1500)).await;
-        Found { exit, stdout, stderr, sidecar: mask_sidecar(&self.sidecar_log().await), squid: mask_squid(&self.squid_log().await) }
+        Found {
+            exit,
+            stdout,
+            stderr,
+            sidecar: mask_sidecar(&self.sidecar_log().await),
+            squid: mask_squid(&self.squid_log().await),
+        }
     }
 
     /// The access log of the client's sidecar.
@@ -91,14 +97,15 @@ impl Cluster {
         let (mut out, mut err) = (session.stdout().expect("stdout"), session.stderr().expect("stderr"));
         let status = session.take_status().expect("a status");
         let (mut stdout, mut stderr) = (String::new(), String::new());
-        let (_, _, status) =
-            tokio::join!(out.read_to_string(&mut stdout), err.read_to_string(&mut stderr), status);
+        let (_, _, status) = tokio::join!(out.read_to_string(&mut stdout), err.read_to_string(&mut stderr), status);
         let status = status.expect("the command ended");
         let code = match status.status.as_deref() {
             Some("Success") => Some(0),
             _ => status
                 .details
-                .and_then(|details| details.causes?.into_iter().find(|cause| cause.reason.as_deref() == Some("ExitCode")))
+                .and_then(|details| {
+                    details.causes?.into_iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"))
+                })
                 .and_then(|cause| cause.message?.parse().ok()),
         };
         (code, stdout, stderr + status.message.as_deref().unwrap_or_default())
@@ -114,7 +121,8 @@ fn mask_sidecar(log: &str) -> Vec<String> {
         (r#""curl/[0-9.]+""#, r#""CURL""#),
     ];
     let rules = rules.map(|(rule, by)| (Regex::new(rule).expect("a pattern"), by));
-    let mask = |line: &str| rules.iter().fold(line.to_owned(), |line, (rule, by)| rule.replace_all(&line, *by).into_owned());
+    let mask =
+        |line: &str| rules.iter().fold(line.to_owned(), |line, (rule, by)| rule.replace_all(&line, *by).into_owned());
     log.lines().map(mask).collect()
 }
 
