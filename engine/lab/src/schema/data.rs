@@ -2,14 +2,14 @@
 //!
 //! Invariant: only the schemas that a request touches are parsed.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::Read;
 use std::sync::{LazyLock, OnceLock};
 
 use flate2::read::DeflateDecoder;
 use serde_json::Value;
 
-static SCHEMAS: LazyLock<BTreeMap<String, Lazy>> = LazyLock::new(|| {
+static SCHEMAS: LazyLock<HashMap<String, Lazy>> = LazyLock::new(|| {
     let text = inflate(include_bytes!("../../data/schemas.tsv.deflate"));
     let rows = text.lines().filter_map(|line| line.split_once('\t'));
     rows.map(|(name, json)| (name.to_owned(), Lazy { json: json.to_owned(), parsed: OnceLock::new() })).collect()
@@ -57,7 +57,19 @@ pub(super) fn discovery() -> Vec<(String, String, Value)> {
 /// Istio's CustomResourceDefinitions.
 pub(super) fn istio_crds() -> Vec<Value> {
     let text = inflate(include_bytes!("../../data/istio-crds.tsv.deflate"));
-    text.lines().filter_map(|line| line.split_once('\t')).map(|(_, json)| parse(json)).collect()
+    text.lines().filter_map(|line| line.split_once('\t')).map(|(_, json)| with_all_schemas(parse(json))).collect()
+}
+
+/// The data holds a schema that several versions share once, at the first of them.
+fn with_all_schemas(mut crd: Value) -> Value {
+    let versions = crd.pointer_mut("/spec/versions").and_then(Value::as_array_mut).map(Vec::as_mut_slice);
+    if let Some([first, rest @ ..]) = versions {
+        let shared = &first["schema"];
+        for version in rest.iter_mut().filter_map(Value::as_object_mut) {
+            version.entry("schema").or_insert_with(|| shared.clone());
+        }
+    }
+    crd
 }
 
 fn parse(json: &str) -> Value {

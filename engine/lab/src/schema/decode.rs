@@ -123,7 +123,7 @@ impl Decoded {
         for name in dropped {
             map.shift_remove(&name);
         }
-        for (name, property) in node.properties() {
+        for (name, property) in node.defaulted() {
             if map.contains_key(name) {
                 continue;
             }
@@ -188,7 +188,7 @@ fn undeclared(node: Node<'_>, value: &mut Value, path: &str, out: &mut Vec<Strin
 /// An empty struct as Go writes it.
 fn written_struct(node: Node<'_>) -> Value {
     let mut map = Map::new();
-    for (name, property) in node.properties() {
+    for (name, property) in node.defaulted() {
         if property.is_always_written() && property.node_type() == NodeType::Object {
             map.insert(name.to_owned(), written_struct(property));
         } else if let Some(default) = property.default_value().filter(|default| !default.is_object()) {

@@ -116,6 +116,13 @@ impl<'a> Node<'a> {
         named.into_iter().flatten().filter_map(|(name, schema)| Some((name.as_str(), Node::new(schema)?)))
     }
 
+    /// The members that the schema names and that have a default. Built-in schemas have few, so the others are not looked into.
+    pub(crate) fn defaulted(&self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
+        let named = self.keyword("properties").and_then(Value::as_object);
+        let defaulted = named.into_iter().flatten().filter(|(_, schema)| schema.get("default").is_some());
+        defaulted.filter_map(|(name, schema)| Some((name.as_str(), Node::new(schema)?)))
+    }
+
     /// The member of that name, if the schema names it.
     pub(crate) fn property(&self, name: &str) -> Option<Node<'a>> {
         if self.resource {

@@ -61,6 +61,9 @@ impl Store {
         options: &DeleteOptions,
     ) -> Result<Deleted, Status> {
         let key = ObjectKey::new(namespace, name);
+        if *resource == GroupResource::CRDS && !options.dry_run {
+            self.delete_instances(name);
+        }
         loop {
             let old = self
                 .get(resource, namespace, name)
@@ -83,6 +86,16 @@ impl Store {
             } else if let Some(stored) = self.commit(resource, &key, Some(&old), ChangeKind::Modified, new) {
                 return Ok(Deleted::Pending(stored));
             }
+        }
+    }
+
+    /// Deletes the objects of a kind whose definition goes away.
+    fn delete_instances(&self, crd: &str) {
+        let Some((plural, group)) = crd.split_once('.') else { return };
+        let resource = GroupResource::new(group, plural);
+        for object in self.list(&resource, "").items {
+            // Someone else may have been faster; gone is gone.
+            let _ = self.delete(&resource, meta::namespace(&object), meta::name(&object), &DeleteOptions::default());
         }
     }
 
