@@ -1,6 +1,12 @@
 //! Promises of loading: every code of the table can be provoked, the schema agrees with the loader, and no text at all
 //! makes the loader fail in another way than by a diagnostic.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "fixtures are files and a shell is a process; the core under test is handed text"
+)]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

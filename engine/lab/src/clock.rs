@@ -22,6 +22,7 @@ impl Clock {
     }
 
     /// A clock that starts at the host's time of day and follows tokio's clock from there.
+    #[expect(clippy::disallowed_methods, reason = "the one look at the host's clock")]
     pub fn system() -> Self {
         Self::fixed(Timestamp::now())
     }

@@ -1,5 +1,7 @@
 //! The committed schemas are those of the types.
 
+#![expect(clippy::disallowed_methods, reason = "the committed schemas are files")]
+
 use super::*;
 
 /// Compares the committed schemas with the types; `UPDATE=1 cargo test -p periplus-core schema` writes them anew.

@@ -88,6 +88,7 @@ fn variables_are_found_unless_set() {
 
 /// Asks a real shell: the only judge of what is one word.
 #[test]
+#[expect(clippy::disallowed_types, reason = "only a real shell tells how a shell reads")]
 fn a_real_shell_reads_quoted_words_back() {
     let values =
         ["", " ", "it's", "a\nb", "$(id)", "`id`", "\\", "\"", "''", "*", "~", "-n", "a;b", "#x", "é\t!", "$'x'"];

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is answered without the token, and keys live in memory only.
 
+#![expect(clippy::disallowed_types, reason = "the one door that listens on the machine")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
