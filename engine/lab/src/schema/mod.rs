@@ -25,3 +25,6 @@ pub(crate) use managed::{ApplyRequest, Ownership, apply, keep, track_update};
 pub(crate) use rules::validate_builtin;
 pub(crate) use strategic::strategic_merge;
 pub(crate) use structural::validate_custom;
+
+#[cfg(test)]
+mod merge_tests;

@@ -1,6 +1,7 @@
 //! The API as its clients see it, over the in-memory door.
 
 mod clients;
+mod loopback;
 mod replay;
 mod streams;
 mod support;
