@@ -53,11 +53,11 @@ impl Call<'_> {
                 metadata.insert("remainingItemCount".into(), left.into());
             }
         }
-        Ok(json_response(StatusCode::OK, &self.list_of(&items, metadata)))
+        Ok(json_response(StatusCode::OK, &self.list_of(&items, &metadata)))
     }
 
-    fn list_of(&self, items: &[&Arc<Value>], metadata: Map<String, Value>) -> Value {
-        if let Some(list) = self.representation.list(self.resource, items, &metadata, self.store) {
+    fn list_of(&self, items: &[&Arc<Value>], metadata: &Map<String, Value>) -> Value {
+        if let Some(list) = self.representation.list(self.resource, items, metadata, self.store) {
             return list;
         }
         let items: Vec<Value> = items.iter().map(|object| self.item(object)).collect();
@@ -98,7 +98,7 @@ impl Call<'_> {
         }
         let mut metadata = Map::new();
         metadata.insert("resourceVersion".into(), self.store.revision().to_string().into());
-        Ok(json_response(StatusCode::OK, &self.list_of(&items, metadata)))
+        Ok(json_response(StatusCode::OK, &self.list_of(&items, &metadata)))
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn version() -> Value {
 /// `/api`
 pub(super) fn core_versions(catalog: &Catalog, headers: &HeaderMap) -> Response<Body> {
     if wants_aggregated(headers) {
-        return aggregated(catalog, |group| group.is_empty());
+        return aggregated(catalog, str::is_empty);
     }
     let address = json!([{"clientCIDR": "0.0.0.0/0", "serverAddress": "10.99.0.1:6443"}]);
     let body = json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": address});

@@ -3,6 +3,7 @@
 //! Invariant: all that clients can see or do goes through [`Api::handle`]; there is no second door.
 
 mod body;
+mod cells;
 mod collection;
 mod columns;
 mod decode;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: parameters keep their order and may repeat; an unknown one is ignored, as the API server does.
 
-use crate::status::{Cause, Details, Status};
+use crate::status::{Cause, Status};
 
 /// Decoded parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,11 +56,7 @@ impl Query {
                 let list: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
                 let message = format!("Unsupported value: [{}]: supported values: \"All\"", list.join(","));
                 let cause = Cause::new("FieldValueNotSupported", "dryRun", message);
-                let mut status = Status::invalid("meta.k8s.io", options_kind, "", vec![cause]);
-                if let Some(details) = &mut status.details {
-                    *details = Box::new(Details { name: String::new(), ..(**details).clone() });
-                }
-                Err(status)
+                Err(Status::invalid("meta.k8s.io", options_kind, "", vec![cause]))
             }
         }
     }

@@ -46,7 +46,7 @@ pub(super) struct ObjectPath {
 impl Route {
     pub(super) fn parse(path: &str) -> Self {
         let pieces: Option<Vec<Cow<'_, str>>> =
-            path.split('/').filter(|piece| !piece.is_empty()).map(|piece| percent_decode(piece)).collect();
+            path.split('/').filter(|piece| !piece.is_empty()).map(percent_decode).collect();
         let Some(pieces) = pieces else { return Self::Unknown };
         let pieces: Vec<&str> = pieces.iter().map(AsRef::as_ref).collect();
         match pieces.as_slice() {

@@ -16,11 +16,6 @@ pub(crate) struct FieldSet {
 }
 
 impl FieldSet {
-    /// The set of the path up to here.
-    pub(crate) fn leaf() -> Self {
-        Self { member: true, children: BTreeMap::new() }
-    }
-
     /// Whether it holds no path.
     pub(crate) fn is_empty(&self) -> bool {
         !self.member && self.children.is_empty()

@@ -50,7 +50,7 @@ impl<'a> Preparation<'a> {
         match old {
             None => self.reset_status(new),
             Some(old) => {
-                keep_server_fields(old, new, self.options.subresource, self.resource.has_subresource("status"))
+                keep_server_fields(old, new, self.options.subresource, self.resource.has_subresource("status"));
             }
         }
         let main = self.options.subresource == Subresource::Main;

@@ -118,7 +118,8 @@ impl Store {
         object: Value,
     ) -> Result<Arc<Value>, Status> {
         let key = ObjectKey::new(meta::namespace(&object), meta::name(&object));
-        self.modify_as(options, &*self.served(resource)?, &key, |_| Ok(object.clone())).map(|written| written.object)
+        self.modify_as(options, &*self.served(resource)?, &key, move |_| Ok(object.clone()))
+            .map(|written| written.object)
     }
 
     /// Replaces the status of an object; all else in `object` is ignored but its name and `resourceVersion`.
