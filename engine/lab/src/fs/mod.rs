@@ -5,6 +5,7 @@
 mod error;
 mod file;
 mod path;
+mod tree;
 mod view;
 mod volume;
 mod walk;

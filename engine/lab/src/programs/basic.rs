@@ -18,11 +18,7 @@ pub(super) async fn fail(_process: Process) -> Exit {
 /// `sleep NUMBER[smhd]...` or `sleep infinity`
 pub(super) async fn sleep(process: Process) -> Exit {
     if process.args().is_empty() {
-        return if process.image.is_busybox() {
-            super::usage::busybox(&process)
-        } else {
-            super::usage::gnu_missing_operand(&process).await
-        };
+        return super::usage::incomplete(&process, 1).await;
     }
     let mut total = Duration::ZERO;
     for arg in process.args() {

@@ -5,17 +5,27 @@
 mod basic;
 mod cat;
 mod curl;
+mod digest;
 mod echo;
+mod env;
+mod files;
 mod grep;
 mod head;
 mod input;
+mod kill;
+mod list;
 mod opts;
 mod posix_regex;
 mod printf;
 mod registry;
+mod sed;
 mod tail;
 mod test;
+mod text;
 mod usage;
+mod who;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use registry::builtin;
 pub use registry::{Main, find};

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the table says what the lab can run; what an image holds is said by the image.
 
-use super::{basic, cat, curl, echo, grep, head, printf, tail, test};
+use super::{basic, cat, curl, digest, echo, env, files, grep, head, kill, list, printf, sed, tail, test, text, who};
 use crate::process::{Exit, Process};
 use crate::shell;
 use futures::future::BoxFuture;
@@ -25,19 +25,50 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
     let main: Main = match name {
         "[" | "[[" | "test" => main!(test::main),
         "ash" | "dash" | "sh" => main!(shell::main),
+        "base64" => main!(digest::base64),
+        "basename" | "dirname" => main!(text::path_part),
         "cat" => main!(cat::cat),
+        "chmod" => main!(files::chmod),
+        "cp" | "mv" => main!(files::transfer),
         "curl" => main!(curl::main),
+        "cut" => main!(text::cut),
+        "date" => main!(who::date),
         "echo" => main!(echo::main),
+        "egrep" | "fgrep" | "grep" => main!(grep::main),
+        "env" => main!(env::env),
         "false" => main!(basic::fail),
-        "grep" | "egrep" | "fgrep" => main!(grep::main),
+        "getent" => main!(digest::getent),
         "head" => main!(head::main),
+        "hostname" => main!(who::hostname),
+        "id" => main!(who::id),
+        "kill" => main!(kill::main),
+        "ln" => main!(files::link),
+        "ls" => main!(list::ls),
+        "mkdir" => main!(files::mkdir),
         "pilot-agent" => main!(crate::mesh::agent::main),
+        "printenv" => main!(env::printenv),
         "printf" => main!(printf::main),
+        "pwd" => main!(who::pwd),
+        "readlink" | "realpath" => main!(files::readlink),
+        "rm" | "rmdir" => main!(files::remove),
+        "sed" => main!(sed::main),
+        "seq" => main!(text::seq),
+        "sha256sum" => main!(digest::sha256sum),
         "sleep" => main!(basic::sleep),
+        "sort" => main!(text::sort),
         "squid" => main!(crate::squid::main),
+        "stat" => main!(list::stat),
         "tail" => main!(tail::main),
         "tee" => main!(cat::tee),
+        "timeout" => main!(env::timeout),
+        "touch" => main!(files::touch),
+        "tr" => main!(text::tr),
         "true" => main!(basic::succeed),
+        "uniq" => main!(text::uniq),
+        "wc" => main!(text::wc),
+        "which" => main!(env::which),
+        "whoami" => main!(who::whoami),
+        "xargs" => main!(env::xargs),
         _ => return None,
     };
     Some(main)

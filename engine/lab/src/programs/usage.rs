@@ -9,21 +9,12 @@ pub(super) fn busybox(process: &Process) -> Exit {
     Exit::not_simulated(format!("the usage text of {} for {:?}", process.name(), process.args()))
 }
 
-/// `missing operand` in GNU's words.
-pub(super) async fn gnu_missing_operand(process: &Process) -> Exit {
-    process.warn(format!("{0}: missing operand\nTry '{0} --help' for more information.\n", process.name())).await;
-    Exit::FAILURE
-}
-
-/// A call with an unknown option: in BusyBox's or GNU's words.
-pub(super) async fn invalid_option(process: &Process, option: char) -> Exit {
-    let name = process.name();
+/// A call that lacks operands.
+pub(super) async fn incomplete(process: &Process, code: u8) -> Exit {
     if process.image.is_busybox() {
-        process.warn(format!("{name}: unrecognized option: {option}\n")).await;
-    } else {
-        process
-            .warn(format!("{name}: invalid option -- '{option}'\nTry '{name} --help' for more information.\n"))
-            .await;
+        return busybox(process);
     }
-    Exit::FAILURE
+    let name = process.name();
+    process.warn(format!("{name}: missing operand\nTry '{name} --help' for more information.\n")).await;
+    Exit::Code(code)
 }

@@ -180,15 +180,13 @@ impl Transfer<'_> {
         self.show('>', &request).await;
         self.info.request_bytes += request.len() as u64;
         let mut reader = TunnelReader { socket };
-        // A write that fails is found again by the read after it, which is what curl reports.
-        if let Err(error) = reader.socket.write_all(&request).await
-            && let Some(reason) = net::not_simulated(&error)
-        {
-            return Err(Failure::NotSimulated(reason.to_owned()));
-        }
+        let aborted = match reader.socket.write_all(&request).await {
+            Ok(()) => Failure::new(RECV_ERROR, "Proxy CONNECT aborted"),
+            Err(error) => Failure::after_write(&error),
+        };
         let head = match reader.head().await {
             Ok(Some(head)) => head,
-            Ok(None) => return Err(Failure::new(RECV_ERROR, "Proxy CONNECT aborted")),
+            Ok(None) => return Err(aborted),
             Err(error) => return Err(Failure::receiving(&error)),
         };
         let status = head.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0u16);

@@ -58,6 +58,12 @@ impl Failure {
         }
     }
 
+    /// The failure of a connection that could not be written to and then gave nothing to read. curl tells it as a failure
+    /// of the read, unless the write had already been refused when it looked.
+    pub(super) fn after_write(error: &io::Error) -> Self {
+        Self::from_io(error, RECV_ERROR, |_| "Recv failure: Connection reset by peer".to_owned())
+    }
+
     /// A failure while reading from a connection.
     pub(super) fn receiving(error: &io::Error) -> Self {
         Self::from_io(error, RECV_ERROR, |error| format!("Recv failure: {}", strerror(error.kind())))

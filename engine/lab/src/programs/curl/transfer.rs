@@ -90,14 +90,12 @@ impl Transfer<'_> {
                 progress.to_send = body.as_ref().map_or(0, |body| body.len() as u64);
                 progress.sent = progress.to_send;
             });
-            // A write that fails is found again by the read after it, which is what curl reports.
-            if let Err(error) = connection.reader.io.write_all(&request).await
-                && let Some(reason) = crate::net::not_simulated(&error)
-            {
-                return Err(Failure::NotSimulated(reason.to_owned()));
-            }
+            let aborted = match connection.reader.io.write_all(&request).await {
+                Ok(()) => empty_reply(),
+                Err(error) => Failure::after_write(&error),
+            };
             connection.reader.io.flush().await.unwrap_or_default();
-            let head = self.response_head(&mut connection, &method).await?;
+            let head = self.response_head(&mut connection, &method, aborted).await?;
             let next = match (self.config.location, redirect(&head, &url)) {
                 (true, Some(next)) => Some(next?),
                 (_, next) => {
@@ -145,9 +143,14 @@ impl Transfer<'_> {
         Failure::new(HTTP_RETURNED_ERROR, format!("The requested URL returned error: {status}"))
     }
 
-    async fn response_head(&mut self, connection: &mut Connection, method: &str) -> Result<Head, Failure> {
+    async fn response_head(
+        &mut self,
+        connection: &mut Connection,
+        method: &str,
+        aborted: Failure,
+    ) -> Result<Head, Failure> {
         loop {
-            let head = connection.reader.head(empty_reply()).await?;
+            let head = connection.reader.head(aborted.clone()).await?;
             self.info.start_transfer.get_or_insert_with(|| self.started.elapsed());
             self.info.header_bytes += head.bytes();
             self.info.status = head.status;
