@@ -36,7 +36,7 @@ fn every_command_has_an_example() {
 
 #[test]
 fn a_command_that_does_not_exist_is_refused_with_the_nearest() {
-    Case::new(&["lnt"]).run().code(2).says(&["unrecognized subcommand", "lint"]);
+    Case::new(&["reherse"]).run().code(2).says(&["unrecognized subcommand", "rehearse"]);
 }
 
 #[test]
@@ -270,6 +270,6 @@ fn reports_are_named_by_kind() {
 #[test]
 fn completions_exist_for_the_usual_shells() {
     for shell in ["bash", "zsh", "fish"] {
-        Case::new(&["completions", shell]).run().code(0).prints(&["periplus", "lint"]);
+        Case::new(&["completions", shell]).run().code(0).prints(&["periplus", "rehearse"]);
     }
 }

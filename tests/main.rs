@@ -7,3 +7,4 @@ mod architecture;
 mod cli;
 mod readme;
 mod rehearsal;
+mod targets;

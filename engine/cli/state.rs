@@ -68,8 +68,8 @@ pub(crate) fn rehearsal_journal(dir: &StateDir, run: &RunId) -> Result<JournalWr
         // Gone already, or not ours to remove: creating tells.
         drop(std::fs::remove_dir_all(dir.folder(&run.0)));
         match dir.create(&run.0, Durability::Handed) {
+            // The same rehearsal is starting in another process.
             Err(StateDirError::Io { source, .. }) if source.kind() == AlreadyExists && tries < TRIES => tries += 1,
-            // The same rehearsal may be starting in another process.
             created => return Ok(created?),
         }
     }

@@ -149,7 +149,7 @@ fn broken_step(page: &mut Page, step: &StepState, state: &RunState) {
         page.blank();
         mismatch::write(page, 2, found);
     }
-    evidence(page, step);
+    evidence(page, step, failure);
     advice(page, failure);
 }
 
@@ -158,14 +158,14 @@ fn differences<'a>(step: &'a StepState, failure: &'a Failure) -> &'a [periplus_c
     if failure.mismatches.is_empty() { &step.last_mismatches } else { &failure.mismatches }
 }
 
-fn evidence(page: &mut Page, step: &StepState) {
+fn evidence(page: &mut Page, step: &StepState, failure: &Failure) {
     page.blank();
     if let Some(exec) = &step.last_exec {
         page.pair(2, LABELS, "in", &exec_place(exec));
         page.output(2, LABELS, "stdout", Output::from(&exec.stdout));
         page.output(2, LABELS, "stderr", Output::from(&exec.stderr));
     }
-    if let Some(cause) = &step.last_cause {
+    if let Some(cause) = step.last_cause.as_ref().filter(|cause| !failure.summary.contains(*cause)) {
         page.pair(2, LABELS, "cause", cause);
     }
     if let Some(kubectl) = &step.kubectl {
