@@ -84,7 +84,7 @@ impl Rehearse {
                 values: bound.scope(),
                 journal: rehearsal_journal(&dir, &run)?,
                 started: prepared.started(run, target, bound.shown()),
-                clock: Clock::starting_at(setting.epoch()),
+                clock: Clock::starting_at(lab.clock().now()),
             };
             let (interrupter, mut interrupts) = Interrupts::new();
             let shared = Shared::new(sinks);
