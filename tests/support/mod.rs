@@ -3,4 +3,4 @@
 mod case;
 mod redact;
 
-pub(crate) use case::Case;
+pub(crate) use case::{Case, Done};
