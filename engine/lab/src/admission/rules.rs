@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::status::{Cause, Status};
-use crate::store::{AdmissionRequest, GroupResource, meta};
+use crate::store::{AdmissionRequest, meta};
 
 /// Refuses an object that breaks the rules of its kind.
 pub(super) fn check(request: &AdmissionRequest<'_>, object: &Value) -> Result<(), Status> {
@@ -103,7 +103,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::Operation;
+    use crate::store::{GroupResource, Operation};
 
     fn refusal(resource: &GroupResource, old: Option<&Value>, object: &Value) -> String {
         let request =

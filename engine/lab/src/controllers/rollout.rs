@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    fn strategy(replicas: i64, surge: Value, unavailable: Value) -> Strategy {
+    fn strategy(replicas: i64, surge: &Value, unavailable: &Value) -> Strategy {
         let rolling = json!({"maxSurge": surge, "maxUnavailable": unavailable});
         Strategy::of(&json!({"spec": {"replicas": replicas, "strategy": {"rollingUpdate": rolling}}}))
     }
@@ -127,19 +127,19 @@ mod tests {
 
     #[test]
     fn percentages_round_for_safety() {
-        let strategy = strategy(1, json!("25%"), json!("25%"));
+        let strategy = strategy(1, &json!("25%"), &json!("25%"));
         assert_eq!((strategy.maximum(), strategy.minimum()), (2, 1));
     }
 
     #[test]
     fn the_first_roll_out_is_at_once() {
-        let sizes = sizes(&strategy(3, json!("25%"), json!("25%")), None, &[], false);
+        let sizes = sizes(&strategy(3, &json!("25%"), &json!("25%")), None, &[], false);
         assert_eq!(sizes, Sizes { newest: Some(3), old: vec![] });
     }
 
     #[test]
     fn a_single_pod_is_replaced_only_when_its_successor_is_there() {
-        let strategy = strategy(1, json!("25%"), json!("25%"));
+        let strategy = strategy(1, &json!("25%"), &json!("25%"));
         assert_eq!(sizes(&strategy, None, &[revision(1, 1)], false), Sizes { newest: Some(1), old: vec![1] });
         let not_yet = sizes(&strategy, Some(revision(1, 0)), &[revision(1, 1)], false);
         assert_eq!(not_yet, Sizes { newest: Some(1), old: vec![1] });
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_broken_old_pod_goes_at_once() {
-        let strategy = strategy(1, json!(1), json!(0));
+        let strategy = strategy(1, &json!(1), &json!(0));
         let sizes = sizes(&strategy, Some(revision(1, 1)), &[revision(1, 0)], false);
         assert_eq!(sizes, Sizes { newest: Some(1), old: vec![0] });
     }
@@ -166,7 +166,7 @@ mod tests {
     fn every_step_of_a_roll_out_keeps_the_bounds_and_it_ends() {
         for replicas in 1..12 {
             for (surge, unavailable) in [(json!("25%"), json!("25%")), (json!(1), json!(0)), (json!(0), json!(1))] {
-                let strategy = strategy(replicas, surge, unavailable);
+                let strategy = strategy(replicas, &surge, &unavailable);
                 let (mut new, mut old) = (Revision::default(), revision(replicas, replicas));
                 for _ in 0..50 {
                     let next = sizes(&strategy, Some(new), &[old], false);

@@ -394,11 +394,9 @@ impl Keeper {
     async fn watch(&self, instance: &Instance, probe: &Probe, kind: &str, outcome: impl Fn(bool)) -> bool {
         let Some(net) = self.pod.net() else { return false };
         let clock = &self.pod.shared.clock;
-        let running_since = match self.pod.state().containers.get(&self.name).map(|container| container.phase.clone()) {
-            Some(Phase::Running { since }) => since,
-            _ => return false,
-        };
-        let age = Duration::try_from(clock.now().duration_since(running_since)).unwrap_or_default();
+        let phase = self.pod.state().containers.get(&self.name).map(|container| container.phase.clone());
+        let Some(Phase::Running { since }) = phase else { return false };
+        let age = Duration::try_from(clock.now().duration_since(since)).unwrap_or_default();
         clock.sleep(probe.initial_delay.saturating_sub(age)).await;
         let (mut good, mut bad) = (0, 0);
         loop {

@@ -150,14 +150,14 @@ fn whole_source(sources: Sources<'_>, source: &Value) -> Result<Vec<(String, Str
         if let Some(reference) = source.get(key) {
             let data = data(sources.store, namespace, kind, text(reference, "name"), is_optional(reference))?;
             let pairs = data.unwrap_or_default().into_iter();
-            return Ok(pairs.map(|(key, value)| (format!("{prefix}{key}"), lossy(value))).collect());
+            return Ok(pairs.map(|(key, value)| (format!("{prefix}{key}"), lossy(&value))).collect());
         }
     }
     Err(ConfigError::NotSimulated("this kind of envFrom".to_owned()))
 }
 
-fn lossy(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn value_from(sources: Sources<'_>, from: &Value) -> Result<Option<String>, ConfigError> {
@@ -168,7 +168,7 @@ fn value_from(sources: Sources<'_>, from: &Value) -> Result<Option<String>, Conf
         let optional = is_optional(reference);
         let value = data(sources.store, namespace, kind, name, optional)?.and_then(|mut data| data.remove(key));
         return match value {
-            Some(value) => Ok(Some(lossy(value))),
+            Some(value) => Ok(Some(lossy(&value))),
             None if optional => Ok(None),
             None => Err(ConfigError::Missing(format!("couldn't find key {key} in {shown} {namespace}/{name}"))),
         };

@@ -108,7 +108,7 @@ fn furnish(store: &Store, world: &World) -> Result<(), LabError> {
             "default",
             "kubernetes",
             "10.96.0.1",
-            json!([
+            &json!([
                 {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443},
             ]),
         ),
@@ -119,7 +119,7 @@ fn furnish(store: &Store, world: &World) -> Result<(), LabError> {
             "kube-system",
             "kube-dns",
             "10.96.0.10",
-            json!([
+            &json!([
                 {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
                 {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
             ]),
@@ -133,7 +133,7 @@ fn furnish(store: &Store, world: &World) -> Result<(), LabError> {
     Ok(())
 }
 
-fn service(namespace: &str, name: &str, address: &str, ports: Value) -> Value {
+fn service(namespace: &str, name: &str, address: &str, ports: &Value) -> Value {
     json!({
         "kind": "Service",
         "apiVersion": "v1",
@@ -194,7 +194,7 @@ async fn apply(api: &Api, store: &Store, mut object: Value) -> Result<(), LabErr
         return Ok(());
     }
     let code = response.status().as_u16();
-    let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let message = answer["message"].as_str().unwrap_or("refused").to_owned();
     let mut status = Status::failure(message);

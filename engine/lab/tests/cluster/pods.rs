@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::Cluster;
 
 /// A pod `p` in `default` with one container `c`.
-fn pod(spec: Value) -> Value {
+fn pod(spec: &Value) -> Value {
     let mut container = json!({"name": "c", "image": "busybox:1.37"});
     let mut whole = json!({});
     for (key, value) in spec.as_object().expect("a map").clone() {
@@ -44,7 +44,7 @@ async fn seconds(seconds: u64) {
 
 async fn with(spec: Value) -> Cluster {
     let cluster = Cluster::start("").await;
-    cluster.apply("default", &pod(spec).to_string()).await;
+    cluster.apply("default", &pod(&spec).to_string()).await;
     seconds(2).await;
     cluster
 }
