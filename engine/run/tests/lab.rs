@@ -9,8 +9,8 @@ use periplus_lab::Lab;
 use periplus_lab::serve::LoopbackOptions;
 use periplus_run::cluster::{
     Access, ApplyOptions, ChoiceError, Cluster, ClusterError, ConnectOptions, ContextChoice, DeleteOptions,
-    ExecOutcome, ExecRequest, Inconclusive, LeaseError, LeaseSpec, LogSource, LogStream, MAX_OUTPUT, ObjectAddress,
-    Patch, PodsOf, Selector, WaitFor, WorkloadKind, choose_container,
+    ExecOutcome, ExecRequest, FileLine, FileSource, Inconclusive, LeaseError, LeaseSpec, LogSource, LogStream,
+    MAX_OUTPUT, ObjectAddress, Patch, PodsOf, Selector, WaitFor, WorkloadKind, choose_container,
 };
 use serde_json::{Value, json};
 
@@ -254,6 +254,47 @@ async fn a_logs_window_opens_at_its_mark() {
     cluster.delete(&at, &DeleteOptions::default()).await.unwrap();
     while let Some(line) = all.next_line().await {
         line.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_files_window_opens_at_its_mark_also_when_the_file_comes_or_is_rotated_later() {
+    let (_lab, cluster) = lab().await;
+    deploy(&cluster, "writer", "sleep infinity").await;
+    let pod = pod(&cluster, "writer").await;
+    let run = async |script: &str| {
+        let outcome = exec(&cluster, &pod, &["sh", "-c", script], None).await;
+        assert!(matches!(outcome, ExecOutcome::Finished { exit: 0, .. }), "{script}: {outcome:?}");
+    };
+    let source = |path: &str| FileSource {
+        namespace: "default".into(),
+        pod: text(&pod, "/metadata/name").into(),
+        container: "main".into(),
+        path: path.into(),
+    };
+    let second = Duration::from_secs(1);
+    run("printf 'old 1\\nold 2\\n' > /tmp/log").await;
+    for path in ["/tmp/log", "/tmp/later"] {
+        let source = source(path);
+        let mark = cluster.file_mark(&source, 10 * second).await.unwrap();
+        assert_eq!((mark.inode.is_some(), mark.length), if path == "/tmp/log" { (true, 12) } else { (false, 0) });
+        let mut file = cluster.follow_file(&source, &mark, 20 * second).await.unwrap();
+        let writing = async {
+            tokio::time::sleep(3 * second).await;
+            run(&format!("echo new >> {path}")).await;
+            tokio::time::sleep(3 * second).await;
+            run(&format!("rm {path}; echo rotated > {path}")).await;
+        };
+        let reading = async {
+            let mut seen = Vec::new();
+            while let Some(line) = file.next_line().await {
+                let FileLine { bytes, .. } = line.unwrap();
+                seen.push(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            seen
+        };
+        let (seen, ()) = futures::join!(reading, writing);
+        assert_eq!(seen, ["new", "rotated"], "{path}");
     }
 }
 
