@@ -91,6 +91,11 @@ impl Done {
         &self.stdout
     }
 
+    /// Standard error, with what changes from run to run masked.
+    pub(crate) fn stderr(&self) -> &str {
+        &self.stderr
+    }
+
     /// Standard error must hold each of these.
     #[track_caller]
     pub(crate) fn says(self, parts: &[&str]) -> Self {

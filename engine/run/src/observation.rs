@@ -125,7 +125,7 @@ async fn repeat(
         recorder.tell(EventKind::AttemptFinished { step, attempt, result, exec: news });
         in_a_row = if held { in_a_row + 1 } else { 0 };
         let hopeless = latest.broken.as_ref().is_some_and(|broken| !broken.transient);
-        let last = deadline.is_none_or(|deadline| Instant::now() + every > deadline);
+        let last = deadline.is_none_or(|deadline| Instant::now() >= deadline);
         if in_a_row >= consecutive || latest.stopped || hopeless || (last && !held) || (last && deadline.is_none()) {
             return latest;
         }
@@ -136,7 +136,9 @@ async fn repeat(
         }
         recorder.waiting(waiting(&latest, in_a_row, consecutive));
         before = Some((latest.mismatches, report));
-        tokio::time::sleep(every).await;
+        // The last attempt is made when the time is up, not before.
+        let next = Instant::now() + every;
+        tokio::time::sleep_until(deadline.map_or(next, |deadline| deadline.min(next))).await;
     }
     unreachable!("attempts are counted until one of them ends the observation")
 }

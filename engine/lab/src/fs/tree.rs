@@ -28,7 +28,9 @@ impl Fs {
     /// # Errors
     /// As of `open(2)`; [`FsError::NotSimulated`] for a program.
     pub fn copy_tree(&self, from: &str, to: &str) -> Result<(), FsError> {
-        if path::join(&self.canonical(path::parent(to))?, path::file_name(to)).starts_with(&format!("{}/", self.canonical(from)?)) {
+        if path::join(&self.canonical(path::parent(to))?, path::file_name(to))
+            .starts_with(&format!("{}/", self.canonical(from)?))
+        {
             return Err(FsError::Invalid);
         }
         let mut pending = vec![(from.to_owned(), to.to_owned())];

@@ -64,7 +64,11 @@ pub(super) async fn remove(process: Process) -> Exit {
             Err(error) => Err(error),
             Ok(_) if only_directories => process.fs.remove_dir(&path),
             Ok(metadata) if metadata.file_type == FileType::Directory => {
-                if opts.has('r') || opts.has('R') { process.fs.remove_tree(&path) } else { Err(FsError::IsADirectory) }
+                if opts.has('r') || opts.has('R') {
+                    process.fs.remove_tree(&path)
+                } else {
+                    Err(FsError::IsADirectory)
+                }
             }
             Ok(_) => process.fs.remove_file(&path),
         };
@@ -110,7 +114,9 @@ pub(super) async fn transfer(process: Process) -> Exit {
         let done = if moving {
             match process.fs.rename(&from, &to) {
                 // Between volumes a file is copied and then removed.
-                Err(FsError::CrossDevice) => process.fs.copy_tree(&from, &to).and_then(|()| process.fs.remove_tree(&from)),
+                Err(FsError::CrossDevice) => {
+                    process.fs.copy_tree(&from, &to).and_then(|()| process.fs.remove_tree(&from))
+                }
                 other => other,
             }
         } else if process.fs.is_dir(&from) && !recursive {
@@ -292,7 +298,13 @@ mod tests {
 
     #[test]
     fn modes_are_octal_or_changes() {
-        let cases = [("644", 0, Some(0o644)), ("+x", 0o644, Some(0o755)), ("u+x,go-r", 0o644, Some(0o700)), ("a=r", 0o777, Some(0o444)), ("q", 0, None)];
+        let cases = [
+            ("644", 0, Some(0o644)),
+            ("+x", 0o644, Some(0o755)),
+            ("u+x,go-r", 0o644, Some(0o700)),
+            ("a=r", 0o777, Some(0o444)),
+            ("q", 0, None),
+        ];
         for (text, old, expected) in cases {
             assert_eq!(changed_mode(text, old), expected, "{text}");
         }

@@ -28,7 +28,9 @@ pub(super) fn number(text: &str) -> Option<u8> {
 pub(super) async fn main(process: Process) -> Exit {
     let (signal, pids) = match process.args() {
         [option, signal, pids @ ..] if option == "-s" => (number(signal), pids),
-        [option, pids @ ..] if option.starts_with('-') && option.len() > 1 && option != "--" => (number(&option[1..]), pids),
+        [option, pids @ ..] if option.starts_with('-') && option.len() > 1 && option != "--" => {
+            (number(&option[1..]), pids)
+        }
         pids => (Some(15), pids),
     };
     let Some(signal) = signal else {

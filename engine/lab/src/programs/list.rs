@@ -55,12 +55,17 @@ async fn listed(process: &Process) -> Result<Exit, Exit> {
         let mut rows = Vec::new();
         if opts.has('a') {
             for name in [".", ".."] {
-                rows.extend(process.fs.metadata(&fs::join(&path, name)).ok().map(|metadata| (name.to_owned(), metadata)));
+                rows.extend(
+                    process.fs.metadata(&fs::join(&path, name)).ok().map(|metadata| (name.to_owned(), metadata)),
+                );
             }
         }
         let hidden = opts.has('a') || opts.has('A');
         rows.extend(
-            entries.into_iter().filter(|entry| hidden || !entry.name.starts_with('.')).map(|entry| (entry.name, entry.metadata)),
+            entries
+                .into_iter()
+                .filter(|entry| hidden || !entry.name.starts_with('.'))
+                .map(|entry| (entry.name, entry.metadata)),
         );
         if opts.has('l') {
             let blocks: u64 = rows.iter().map(|(_, metadata)| metadata.len.unwrap_or(0).div_ceil(4096) * 4).sum();

@@ -21,11 +21,11 @@ mod registry;
 mod sed;
 mod tail;
 mod test;
+#[cfg(test)]
+mod tests;
 mod text;
 mod usage;
 mod who;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use registry::builtin;
 pub use registry::{Main, find};

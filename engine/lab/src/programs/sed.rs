@@ -43,7 +43,11 @@ pub(super) async fn main(process: Process) -> Exit {
 }
 
 async fn sed(process: &Process) -> Result<Exit, Exit> {
-    let opts = Opts::parse(process, "nErie:", &[("quiet", 'n'), ("regexp-extended", 'E'), ("in-place", 'i'), ("expression", 'e')])?;
+    let opts = Opts::parse(
+        process,
+        "nErie:",
+        &[("quiet", 'n'), ("regexp-extended", 'E'), ("in-place", 'i'), ("expression", 'e')],
+    )?;
     let mut operands = opts.operands.clone();
     let mut script: Vec<String> = opts.values('e').map(str::to_owned).collect();
     if script.is_empty() {
@@ -177,7 +181,9 @@ impl Command {
             (Some(from), Some(to)) => {
                 let starts = is(from);
                 // A range whose end has passed already is one line long; a pattern is looked for from the next line on.
-                self.active = starts && !matches!(to, Address::Line(wanted) if *wanted <= number) && !(last && matches!(to, Address::Last));
+                self.active = starts
+                    && !matches!(to, Address::Line(wanted) if *wanted <= number)
+                    && !(last && matches!(to, Address::Last));
                 starts
             }
         };
@@ -289,8 +295,7 @@ impl Parser {
         if text.is_empty() {
             return Err(());
         }
-        posix_regex::compile(text, Syntax { extended: self.extended, ignore_case })
-            .map_err(|_| ())
+        posix_regex::compile(text, Syntax { extended: self.extended, ignore_case }).map_err(|_| ())
     }
 
     fn substitution(&mut self) -> Result<Action, ()> {

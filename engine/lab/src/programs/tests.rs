@@ -5,7 +5,8 @@ use crate::process::{Exit, Fd};
 use std::time::Duration;
 
 /// Files that every case finds.
-const SETUP: &str = "cd /tmp && printf 'one\\ntwo\\nthree\\n' > n && printf 'b 2\\na 10\\nb 2\\n' > t && printf '1:x\\n2:y\\n' > c; ";
+const SETUP: &str =
+    "cd /tmp && printf 'one\\ntwo\\nthree\\n' > n && printf 'b 2\\na 10\\nb 2\\n' > t && printf '1:x\\n2:y\\n' > c; ";
 
 /// Script, standard output, status: the same in GNU and BusyBox.
 const COMMON: &[(&str, &str, u8)] = &[
@@ -137,7 +138,10 @@ async fn tail_follows_a_name_through_rotation() {
     wait().await;
     fs.write("/tmp/log", b"x\n").unwrap();
     wait().await;
-    drop((errors, reader.read(1024).await.map(|data| assert_eq!(String::from_utf8_lossy(&data), "old\nmore\nlate\nnew\nx\n"))));
+    drop((
+        errors,
+        reader.read(1024).await.map(|data| assert_eq!(String::from_utf8_lossy(&data), "old\nmore\nlate\nnew\nx\n")),
+    ));
     drop(reader);
     assert_eq!(tail.await.unwrap(), Exit::Signal(crate::process::SIGPIPE));
 }

@@ -261,7 +261,8 @@ pub(super) async fn cut(process: Process) -> Exit {
 }
 
 async fn cut_lines(process: &Process) -> Result<Exit, Exit> {
-    let opts = Opts::parse(process, "d:f:c:b:s", &[("delimiter", 'd'), ("fields", 'f'), ("characters", 'c'), ("bytes", 'b')])?;
+    let opts =
+        Opts::parse(process, "d:f:c:b:s", &[("delimiter", 'd'), ("fields", 'f'), ("characters", 'c'), ("bytes", 'b')])?;
     let unknown = || Exit::not_simulated(format!("cut {}", process.args().join(" ")));
     let unit = opts.last_of("fcb").ok_or_else(unknown)?;
     let ranges = ranges(opts.value(unit).unwrap_or_default()).ok_or_else(unknown)?;

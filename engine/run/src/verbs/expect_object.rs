@@ -29,7 +29,7 @@ pub(crate) async fn expect_object(
         let result = look(bench, &located, &check, &verb.presence).await;
         in_a_row = if result.is_ok() { in_a_row + 1 } else { 0 };
         let enough = in_a_row >= polling.consecutive || (deadline.is_none() && in_a_row > 0);
-        let last = deadline.is_none_or(|deadline| Instant::now() + polling.every.get() > deadline);
+        let last = deadline.is_none_or(|deadline| Instant::now() >= deadline);
         match result {
             Ok(()) if enough => return Ok(Done { kubectl, ..Done::default() }),
             Ok(()) if last => {
@@ -39,7 +39,8 @@ pub(crate) async fn expect_object(
             Err(broken) if last || (broken.inconclusive && !broken.transient) => return Err(broken),
             _ => {
                 recorder.waiting(format!("{} to be as expected", verb.object.sentence()));
-                tokio::time::sleep(polling.every.get()).await;
+                let next = Instant::now() + polling.every.get();
+                tokio::time::sleep_until(deadline.map_or(next, |deadline| deadline.min(next))).await;
             }
         }
     }
