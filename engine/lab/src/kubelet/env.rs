@@ -263,6 +263,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn variables_come_from_everywhere() {
         let store = Store::new(Clock::fixed(Clock::virtual_epoch()), 1);
+        let namespace = json!({"metadata": {"name": "n"}});
+        store.create(&WriteOptions::default(), &GroupResource::NAMESPACES, namespace).unwrap();
         let map = json!({"metadata": {"name": "m", "namespace": "n"}, "data": {"k": "v"}});
         store.create(&WriteOptions::default(), &GroupResource::CONFIG_MAPS, map).unwrap();
         let secret = json!({"metadata": {"name": "s", "namespace": "n"}, "data": {"k": "dw=="}});
