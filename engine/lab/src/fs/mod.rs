@@ -5,6 +5,8 @@
 mod error;
 mod file;
 mod path;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod view;
 mod volume;

@@ -171,23 +171,23 @@ impl<'a> Run<'a> {
             b'c' => self.argument().and_then(|text| text.bytes().next()).into_iter().collect(),
             b'd' | b'i' => {
                 let value = self.number();
-                return Ok(self.push_number(&spec, value < 0, value.unsigned_abs().to_string(), at));
+                return Ok(self.push_number(&spec, value < 0, &value.unsigned_abs().to_string(), at));
             }
             b'u' => {
                 let value = self.number().cast_unsigned();
-                return Ok(self.push_number(&spec, false, value.to_string(), at));
+                return Ok(self.push_number(&spec, false, &value.to_string(), at));
             }
             b'x' => {
                 let digits = format!("{}{:x}", if spec.alternate { "0x" } else { "" }, self.number());
-                return Ok(self.push_number(&spec, false, digits, at));
+                return Ok(self.push_number(&spec, false, &digits, at));
             }
             b'X' => {
                 let digits = format!("{}{:X}", if spec.alternate { "0X" } else { "" }, self.number());
-                return Ok(self.push_number(&spec, false, digits, at));
+                return Ok(self.push_number(&spec, false, &digits, at));
             }
             b'o' => {
                 let digits = format!("{}{:o}", if spec.alternate { "0" } else { "" }, self.number());
-                return Ok(self.push_number(&spec, false, digits, at));
+                return Ok(self.push_number(&spec, false, &digits, at));
             }
             b'f' => {
                 let text = self.argument().unwrap_or("0");
@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
         (String::from_utf8_lossy(&digits).parse().unwrap_or(0), digits.len())
     }
 
-    fn push_number(&mut self, spec: &Spec, negative: bool, digits: String, at: usize) -> usize {
+    fn push_number(&mut self, spec: &Spec, negative: bool, digits: &str, at: usize) -> usize {
         let sign = match (negative, spec.plus, spec.space) {
             (true, ..) => "-",
             (_, true, _) => "+",

@@ -7,6 +7,9 @@ use super::opts::Opts;
 use crate::process::{Exit, Process};
 use std::cmp::Ordering;
 
+/// How many numbers `seq` gives: it has no reason to pause, so a longer one would hold up the whole lab.
+const MAX_SEQ: u64 = 1_000_000;
+
 /// Turns a program that ends with `?` into one that ends.
 pub(super) fn ended(result: Result<Exit, Exit>) -> Exit {
     match result {
@@ -325,6 +328,10 @@ pub(super) async fn seq(process: Process) -> Exit {
         Some([first, step, last]) if *step != 0 => (*first, *step, *last),
         _ => return Exit::not_simulated(format!("seq {}", process.args().join(" "))),
     };
+    let span = if step > 0 { last.saturating_sub(first) } else { first.saturating_sub(last) };
+    if span.unsigned_abs() / step.unsigned_abs() > MAX_SEQ {
+        return Exit::not_simulated(format!("seq of more than {MAX_SEQ} numbers"));
+    }
     let mut at = Some(first);
     while let Some(number) = at.filter(|&number| if step > 0 { number <= last } else { number >= last }) {
         if let Err(exit) = process.print(format!("{number}\n")).await {

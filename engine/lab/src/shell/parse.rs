@@ -18,6 +18,11 @@ fn options() -> ParserOptions {
     ParserOptions { enable_extended_globbing: false, posix_mode: true, sh_mode: true, ..ParserOptions::default() }
 }
 
+/// For words, the forms that are no POSIX are read too, so that each is judged by the image's shell.
+fn word_options() -> ParserOptions {
+    ParserOptions { sh_mode: false, ..options() }
+}
+
 /// How many constructs in `text` could open a level of nesting.
 fn nestable(text: &str) -> usize {
     let bytes = text.as_bytes();
@@ -45,13 +50,13 @@ fn bounded(text: &str) -> Result<(), Stop> {
 /// The pieces of a word.
 pub(super) fn pieces(text: &str) -> Result<Vec<WordPieceWithSource>, Stop> {
     bounded(text)?;
-    word::parse(text, &options()).map_err(|_| Stop::not_simulated(format!("the shell word {text}")))
+    word::parse(text, &word_options()).map_err(|_| Stop::not_simulated(format!("the shell word {text}")))
 }
 
 /// The pieces of a text in which quotes mean nothing, as between the marks of a here-document.
 pub(super) fn quoted_pieces(text: &str) -> Result<Vec<WordPieceWithSource>, Stop> {
     bounded(text)?;
-    word::parse_heredoc(text, &options()).map_err(|_| Stop::not_simulated(format!("the shell text {text}")))
+    word::parse_heredoc(text, &word_options()).map_err(|_| Stop::not_simulated(format!("the shell text {text}")))
 }
 
 /// The tree of an arithmetic expression; `None` when it is malformed.

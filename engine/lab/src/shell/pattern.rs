@@ -2,10 +2,8 @@
 //!
 //! Invariant: a quoted character matches itself, whatever it is.
 
-use std::iter;
-
 /// One element of a pattern.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 enum Token {
     Literal(char),
     Any,
@@ -13,7 +11,7 @@ enum Token {
     Set { negated: bool, members: Vec<Member> },
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 enum Member {
     Range(char, char),
     Class(fn(&char) -> bool),
@@ -47,7 +45,7 @@ impl Pattern {
                 },
                 _ => Token::Literal(c),
             };
-            if token != Token::Star || tokens.last() != Some(&Token::Star) {
+            if !matches!((&token, tokens.last()), (Token::Star, Some(Token::Star))) {
                 tokens.push(token);
             }
         }
@@ -55,8 +53,9 @@ impl Pattern {
     }
 
     /// A pattern from plain text, in which nothing is quoted but by a backslash.
+    #[cfg(test)]
     pub(crate) fn from_text(text: &str) -> Self {
-        Self::new(&text.chars().zip(iter::repeat(false)).collect::<Vec<_>>())
+        Self::new(&text.chars().zip(std::iter::repeat(false)).collect::<Vec<_>>())
     }
 
     /// Whether it holds nothing but literal characters.
@@ -66,7 +65,7 @@ impl Pattern {
 
     /// Whether it starts with this very character.
     pub(crate) fn starts_with(&self, c: char) -> bool {
-        self.0.first() == Some(&Token::Literal(c))
+        matches!(self.0.first(), Some(Token::Literal(first)) if *first == c)
     }
 
     /// Whether it matches the whole text.
@@ -100,7 +99,7 @@ impl Pattern {
                 },
             }
         }
-        self.0[token..].iter().all(|token| *token == Token::Star)
+        self.0[token..].iter().all(|token| matches!(token, Token::Star))
     }
 }
 

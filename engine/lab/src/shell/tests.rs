@@ -179,3 +179,116 @@ async fn deep_scripts_end_instead_of_the_lab() {
         assert!(matches!(output.exit, Exit::NotSimulated(_) | Exit::Code(_)), "{script}: {output:?}");
     }
 }
+
+/// Pieces that scripts are made of, well-formed and not.
+const FRAGMENTS: &[&str] = &[
+    "echo",
+    " ",
+    " ",
+    "\n",
+    ";",
+    "&&",
+    "||",
+    "|",
+    "&",
+    "(",
+    ")",
+    "{ ",
+    "}",
+    "if ",
+    "then ",
+    "else ",
+    "fi",
+    "while ",
+    "do ",
+    "done",
+    "for x in a b",
+    "case x in",
+    "esac",
+    ";;",
+    "$x",
+    "${x",
+    "}",
+    "${x:-y}",
+    "${#x}",
+    "${x%%*}",
+    "$(",
+    "`",
+    "\"",
+    "'",
+    "\\",
+    "<<E\n",
+    "E\n",
+    ">/tmp/f",
+    "<",
+    "2>&1",
+    ">&-",
+    "$((",
+    "))",
+    "1/0",
+    "x=1",
+    "export A=b",
+    "set -e",
+    "set -u",
+    "read y",
+    "exit 3",
+    "return",
+    "break",
+    "[ a = b ]",
+    "test",
+    "!",
+    "#",
+    "*",
+    "?",
+    "[",
+    "~",
+    "é",
+    "\0",
+    "printf %s%d",
+    "cat",
+    "head -n1",
+    "tail -c +1",
+    "grep -o a",
+    "sed s/a/b/",
+    "eval",
+    "exec",
+    "trap x EXIT",
+    "unset x",
+    "shift 9",
+    "f() {",
+    "f",
+    "local z",
+    "cd /tmp",
+    "wait",
+    "$@",
+    "$*",
+    "$!",
+    "tr a-z A-Z",
+    "cut -f1",
+    "sort -n",
+    "xargs",
+    "env",
+    "seq 3",
+    "kill -0 $$",
+    ". /tmp/f",
+    "command -v ls",
+    "curl http://10.0.0.1/",
+];
+
+#[tokio::test(start_paused = true)]
+async fn no_script_makes_the_lab_panic_or_hang() {
+    use rand_pcg::Pcg32;
+    use rand_pcg::rand_core::{Rng, SeedableRng};
+    let mut rng = Pcg32::seed_from_u64(7);
+    for image in ["debian", "busybox"] {
+        for _ in 0..150 {
+            let length = 1 + rng.next_u32() % 14;
+            let script: String = (0..length).map(|_| FRAGMENTS[rng.next_u32() as usize % FRAGMENTS.len()]).collect();
+            let container = container(image);
+            let argv = ["sh", "-c", &script];
+            let run = run_in(&container, &argv, b"input\n");
+            // A script may well run for ever; then time runs out, which shows that it does not block the lab.
+            tokio::time::timeout(std::time::Duration::from_secs(300), run).await.ok();
+        }
+    }
+}

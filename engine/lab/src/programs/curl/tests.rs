@@ -135,9 +135,9 @@ async fn failures_have_curls_codes_and_words() {
             "curl: option --frob: is unknown\ncurl: try 'curl --help' or 'curl --manual' for more information\n",
         ),
     ];
+    let after = regex::Regex::new(r"after \d+ m").expect("invariant: a valid expression");
     for (line, code, message) in cases {
         let output = curl(&container, &format!("-sS {line}")).await;
-        let after = regex::Regex::new(r"after \d+ m").expect("invariant: a valid expression");
         let (stderr, message) = (after.replace(&output.stderr, "after N m"), after.replace(message, "after N m"));
         assert_eq!(output.exit, Exit::Code(code), "{line}: {output:?}");
         assert!(stderr.starts_with(&*message), "{line}: {stderr:?}");

@@ -12,10 +12,7 @@ async fn number(shell: &Shell, argv: &[String]) -> Result<Option<u32>, Stop> {
     let Some(text) = argv.get(1) else { return Ok(None) };
     match text.parse() {
         Ok(number) => Ok(Some(number)),
-        Err(_) => {
-            let illegal = if shell.is_busybox() { "Illegal number" } else { "Illegal number" };
-            Err(shell.fatal(format!("{}: {illegal}: {text}", argv[0])).await)
-        }
+        Err(_) => Err(shell.fatal(format!("{}: Illegal number: {text}", argv[0])).await),
     }
 }
 
