@@ -72,7 +72,7 @@ pub(super) async fn date(process: Process) -> Exit {
             Some(text) => format = text.to_owned(),
             None if arg == "-u" || arg == "--utc" => {}
             None if arg == "-Iseconds" || arg == "--iso-8601=seconds" => {
-                "%Y-%m-%dT%H:%M:%S+00:00".clone_into(&mut format)
+                "%Y-%m-%dT%H:%M:%S+00:00".clone_into(&mut format);
             }
             None if arg == "-R" => "%a, %d %b %Y %H:%M:%S +0000".clone_into(&mut format),
             None => plain = true,
