@@ -188,3 +188,7 @@ fn observations(runbook: &Runbook, chosen: &BTreeSet<usize>) -> BTreeMap<usize, 
     }
     found
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

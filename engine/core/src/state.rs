@@ -196,6 +196,14 @@ pub enum IllegalEvent {
         /// The change.
         change: ChangeId,
     },
+    /// The change has its answer already.
+    #[error("event {seq} answers change {}, which was answered before", change.0)]
+    AnsweredTwice {
+        /// The event's number.
+        seq: u64,
+        /// The change.
+        change: ChangeId,
+    },
 }
 
 impl RunState {
@@ -289,11 +297,11 @@ impl RunState {
                 self.changes.insert(intent.change, change);
             }
             EventKind::ChangeMade { change, made, .. } => {
-                self.change(seq, *change)?.progress = ChangeProgress::Made(made.clone());
+                self.unanswered(seq, *change)?.progress = ChangeProgress::Made(made.clone());
             }
             EventKind::ChangeFailed { change, error, perhaps_made, .. } => {
                 let error = error.clone();
-                self.change(seq, *change)?.progress = if *perhaps_made {
+                self.unanswered(seq, *change)?.progress = if *perhaps_made {
                     ChangeProgress::PerhapsMade { error }
                 } else {
                     ChangeProgress::Refused { error }
@@ -347,6 +355,15 @@ impl RunState {
 
     fn change(&mut self, seq: u64, change: ChangeId) -> Result<&mut ChangeState, IllegalEvent> {
         self.changes.get_mut(&change).ok_or(IllegalEvent::UnknownChange { seq, change })
+    }
+
+    fn unanswered(&mut self, seq: u64, change: ChangeId) -> Result<&mut ChangeState, IllegalEvent> {
+        let state = self.change(seq, change)?;
+        if state.progress == ChangeProgress::Intended {
+            Ok(state)
+        } else {
+            Err(IllegalEvent::AnsweredTwice { seq, change })
+        }
     }
 
     /// The changes that stand in the target, or may: newest first, as an undo walks them.
@@ -433,3 +450,7 @@ pub struct Counts {
     /// Steps that never started or were stopped.
     pub not_run: usize,
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;
