@@ -126,6 +126,7 @@ impl Prepared {
             target,
             params,
             steps: self.plan.chosen().map(summary).collect(),
+            keep: runbook.cleanup.iter().flat_map(|cleanup| &cleanup.keep).map(|id| id.value.clone()).collect(),
         }
     }
 }

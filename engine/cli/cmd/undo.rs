@@ -76,11 +76,11 @@ impl Undo {
             confirm(&text, "Take these changes back?", self.yes, io)?;
             let sinks = self.output.open_for_undo(io)?;
             let writer = dir.append(&self.run, &journal)?;
-            let options = UndoOptions { force: self.force, ..UndoOptions::default() };
+            let options = UndoOptions { force: self.force };
             let shared = Shared::new(sinks);
             let mut feed = shared.feed();
             let clock = Clock::starting_at(Timestamp::now());
-            let undone = undo_run(journal.state, &cluster, writer, clock, &options, &mut feed);
+            let undone = undo_run(journal.state, &cluster, writer, clock, options, &mut feed);
             let (state, complete) = tokio::select! {
                 biased;
                 undone = undone => undone?,

@@ -245,6 +245,9 @@ pub struct RunStarted {
     pub params: Vec<ParamShown>,
     /// The steps that were chosen, in file order.
     pub steps: Vec<StepSummary>,
+    /// Steps whose changes an undo leaves, as the runbook's `cleanup: {keep}` says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<StepId>,
 }
 
 /// Identifies a run: `<runbook>-<UTC stamp>-<4 hex digits>`.

@@ -173,6 +173,7 @@ mod tests {
             target: Target::Lab { seed: 1 },
             params: vec![],
             steps: vec![],
+            keep: vec![],
         };
         let events = vec![
             event(0, EventKind::RunStarted(started)),

@@ -26,6 +26,6 @@ mod worker;
 pub use clock::Clock;
 pub use journal::{Durability, JournalWriter, StateDir, StateDirError};
 pub use ledger::Sink;
-pub use run::{Job, RunError, RunOptions, is_same_cluster, run, undo_options, undo_run};
+pub use run::{Job, RunError, RunOptions, is_same_cluster, run, undo_run};
 pub use signal::{Interrupter, Interrupts};
 pub use undo::UndoOptions;

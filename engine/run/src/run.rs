@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use periplus_core::event::{EventKind, RunStarted, Target};
-use periplus_core::model::Runbook;
 use periplus_core::outcome::{RunResult, StepOutcome};
 use periplus_core::plan::Plan;
 use periplus_core::state::RunState;
@@ -131,16 +130,9 @@ async fn carry_out(
     }
     let mut complete = true;
     if options.cleanup.unwrap_or(plan.runbook.cleanup.is_some()) {
-        complete = undo::undo(&bench.cluster, ledger, &undo_options(&plan.runbook)).await?;
+        complete = undo::undo(&bench.cluster, ledger, UndoOptions::default()).await?;
     }
     Ok(result(ledger.state(), complete))
-}
-
-/// What a runbook says of taking back.
-#[must_use]
-pub fn undo_options(runbook: &Runbook) -> UndoOptions {
-    let keep = runbook.cleanup.iter().flat_map(|cleanup| cleanup.keep.iter().map(|id| id.value.clone())).collect();
-    UndoOptions { keep, force: false }
 }
 
 /// Reads each change again: one that someone else reverted meanwhile makes the run fail.
@@ -186,7 +178,7 @@ pub async fn undo_run(
     cluster: &Cluster,
     journal: JournalWriter,
     clock: Clock,
-    options: &UndoOptions,
+    options: UndoOptions,
     sink: &mut dyn Sink,
 ) -> Result<(RunState, bool), RunError> {
     let mut ledger = Ledger::new(state, journal, sink, clock);

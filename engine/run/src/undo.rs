@@ -4,11 +4,8 @@
 //! Nothing that someone else changed since is touched, unless the caller forces it. Every step back is announced in the
 //! journal before it goes out, so that an undo that was cut off can be started again.
 
-use std::collections::BTreeSet;
-
 use periplus_core::change::{FieldChange, recreatable, restore};
 use periplus_core::event::{Before, EventKind, Operation, UndoResult};
-use periplus_core::model::StepId;
 use periplus_core::state::{ChangeProgress, ChangeState};
 use periplus_core::yaml_edit;
 use serde_json::Value;
@@ -22,30 +19,29 @@ use crate::verbs::{until_gone, write_text};
 const TRIES: u32 = 5;
 
 /// How changes are taken back.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct UndoOptions {
-    /// Steps whose changes stay.
-    pub keep: BTreeSet<StepId>,
     /// Whether fields that someone else changed since are overwritten, too.
     pub force: bool,
 }
 
-/// Takes back all changes that stand. Returns whether all of them are.
+/// Takes back all changes that stand, but for those of steps that the runbook keeps. Returns whether all of them are.
 pub(crate) async fn undo(
     cluster: &Cluster,
     ledger: &mut Ledger<'_>,
-    options: &UndoOptions,
+    options: UndoOptions,
 ) -> Result<bool, StateDirError> {
     let standing: Vec<ChangeState> = ledger.state().standing_changes().cloned().collect();
     if standing.is_empty() {
         return Ok(true);
     }
+    let keep = ledger.state().started.as_ref().map_or_else(Vec::new, |started| started.keep.clone());
     ledger.fact(EventKind::UndoStarted { changes: u32::try_from(standing.len()).unwrap_or(u32::MAX) }).await?;
     let mut complete = true;
     for change in standing {
         let id = change.intent.change;
         ledger.fact(EventKind::UndoIntended { change: id, object: change.intent.object.clone() }).await?;
-        let result = if options.keep.contains(&change.step) {
+        let result = if keep.contains(&change.step) {
             UndoResult::Kept
         } else {
             take_back(cluster, &change, options.force).await

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
+use rand::RngExt;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -46,7 +47,8 @@ pub(super) async fn boot(builder: LabBuilder) -> Result<Lab, LabError> {
     let hosts = world.hosts(&resolved.params, &renderer)?;
 
     let clock = if virtual_time { Clock::fixed(world.epoch) } else { Clock::system() };
-    let store = Store::new(clock.clone(), world.seed);
+    // A lab that others reach over loopback is a cluster of its own each time, told from others by its uids.
+    let store = Store::new(clock.clone(), if virtual_time { world.seed } else { rand::rng().random() });
     let net = Net::new(clock, world.seed);
     for host in hosts {
         net.add_host(host);

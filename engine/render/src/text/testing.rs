@@ -49,6 +49,7 @@ impl Tape {
                     value: "10.244.0.7".to_owned(),
                     source: "world".to_owned(),
                 }],
+                keep: vec![],
                 steps: vec![
                     step("namespace", "Create a namespace", "apply", Effect::Change),
                     step("call", "Call the outside", "exec", Effect::Read),

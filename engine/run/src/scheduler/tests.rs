@@ -135,6 +135,7 @@ fn started(plan: &Plan) -> EventKind {
         target: Target::Lab { seed: 0 },
         params: vec![],
         steps: plan.chosen().map(summary).collect(),
+        keep: vec![],
     })
 }
 
