@@ -11,6 +11,7 @@ mod gc;
 mod hash;
 mod namespace;
 mod plan;
+mod progress;
 mod replica_set;
 mod rollout;
 

@@ -12,15 +12,12 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde_json::Value;
 
-use super::env::{self, ConfigError};
+use super::create::Prepared;
 use super::pod::PodRun;
-use super::probe::Probe;
 use super::state::{Ended, Instance, Phase};
 use crate::controllers::fnv32;
-use crate::fs::Mount;
-use crate::image::Image;
-use crate::log::{ContainerLog, Stream};
-use crate::process::{Container, ContainerSpec, Exit, Fd, SIGTERM};
+use crate::log::Stream;
+use crate::process::{Exit, Fd, SIGTERM};
 use crate::store::meta;
 
 /// How long a container takes to start, in milliseconds of lab time; where in between is drawn by the seed.
@@ -49,18 +46,13 @@ fn specification<'a>(pod: &'a Value, name: &str) -> Option<&'a Value> {
     specs.find(|spec| spec["name"] == name)
 }
 
-struct Keeper {
-    pod: Arc<PodRun>,
-    name: String,
-    spec: Value,
-    rng: Pcg64,
+/// What the task of a container works with.
+pub(super) struct Keeper {
+    pub(super) pod: Arc<PodRun>,
+    pub(super) name: String,
+    pub(super) spec: Value,
+    pub(super) rng: Pcg64,
     back_off: Duration,
-}
-
-/// What there is to start.
-struct Prepared {
-    instance: Instance,
-    argv: Vec<String>,
 }
 
 impl Keeper {
@@ -144,84 +136,6 @@ impl Keeper {
             self.pod.tell(&self.name, "BackOff", format!("Back-off restarting failed container {}", self.name));
         }
         self.wait(pause).await
-    }
-
-    /// Makes the container, waiting for what it is configured from. None when it can't be, or when the pod must end.
-    async fn prepare(&mut self) -> Option<Prepared> {
-        loop {
-            let mut changes = self.pod.shared.store.subscribe();
-            match self.create() {
-                Ok(prepared) => return Some(prepared),
-                Err(ConfigError::NotSimulated(what)) => {
-                    self.pod.not_simulated(Some(&self.name), &format!("not simulated: {what}"));
-                    return None;
-                }
-                Err(ConfigError::Missing(why)) => {
-                    self.pod.tell(&self.name, "Failed", format!("Error: {why}"));
-                    let phase = Phase::waiting("CreateContainerConfigError", why);
-                    self.pod.update_container(&self.name, |container| container.phase = phase);
-                    tokio::select! {
-                        biased;
-                        _ = self.pod.stopped() => return None,
-                        () = self.pod.config_changed(&mut changes) => {}
-                    }
-                }
-            }
-        }
-    }
-
-    fn create(&mut self) -> Result<Prepared, ConfigError> {
-        let lacking = |what: &str| Err(ConfigError::NotSimulated(what.to_owned()));
-        if self.spec.pointer("/lifecycle/postStart").is_some() {
-            return lacking("postStart hooks");
-        }
-        if self.spec.get("volumeDevices").is_some() {
-            return lacking("block devices");
-        }
-        let reference = self.spec.get("image").and_then(Value::as_str).unwrap_or_default();
-        let known = self.pod.shared.images.get(reference).map_or(reference, String::as_str);
-        let image = Image::lookup(known).map_err(|_| ConfigError::NotSimulated(format!("image {reference}")))?;
-        let Some(net) = self.pod.net() else {
-            return Err(ConfigError::Missing("the pod has no network yet".to_owned()));
-        };
-        let variables = env::variables(self.pod.sources(), &self.spec)?;
-        let argv = env::command(&self.spec, &image, &variables);
-        let container = Container::new(ContainerSpec {
-            user: user(&self.pod.pod, &self.spec, &image),
-            image,
-            hostname: meta::name(&self.pod.pod).to_owned(),
-            net: net.clone(),
-            clock: self.pod.shared.clock.clone(),
-            env: variables.into_iter().collect(),
-            working_dir: self.spec.get("workingDir").and_then(Value::as_str).map(str::to_owned),
-        })
-        .map_err(|error| ConfigError::Missing(error.to_string()))?;
-        self.mount(&container)?;
-        let id = (0..4).map(|_| format!("{:016x}", self.rng.random::<u64>())).collect();
-        let log = ContainerLog::new(self.pod.shared.clock.clone());
-        let said = format!("Container image {reference:?} already present on machine");
-        self.pod.tell(&self.name, "Pulled", said);
-        self.pod.tell(&self.name, "Created", format!("Created container: {}", self.name));
-        Ok(Prepared { instance: Instance { id, container, log }, argv })
-    }
-
-    fn mount(&self, container: &Container) -> Result<(), ConfigError> {
-        let Some(volumes) = self.pod.volumes() else { return Ok(()) };
-        for mount in self.spec.get("volumeMounts").and_then(Value::as_array).into_iter().flatten() {
-            let text = |key: &str| mount.get(key).and_then(Value::as_str).unwrap_or_default();
-            if mount.get("subPathExpr").is_some() {
-                return Err(ConfigError::NotSimulated("subPathExpr".to_owned()));
-            }
-            let Some(volume) = volumes.get(text("name")) else { continue };
-            let read_only =
-                mount.get("readOnly").and_then(Value::as_bool) == Some(true) || is_config(&self.pod.pod, text("name"));
-            let sub_path = Some(text("subPath")).filter(|path| !path.is_empty()).map(str::to_owned);
-            let mounted = Mount { volume: volume.clone(), sub_path, read_only };
-            container.fs().mount(text("mountPath"), &mounted).map_err(|error| {
-                ConfigError::Missing(format!("failed to mount {:?} at {}: {error}", text("name"), text("mountPath")))
-            })?;
-        }
-        Ok(())
     }
 
     /// Runs one instance from start to end. None when the lab cannot run it.
@@ -351,95 +265,4 @@ impl Keeper {
             self.pod.tell(&self.name, "Failed", format!("PreStopHook failed: {exit:?}"));
         }
     }
-
-    /// Probes the container while it runs. Returns when it has to be started anew.
-    async fn supervise(&self, instance: &Instance) {
-        let probe = |kind: &str| Probe::of(&self.spec, kind);
-        if let Some(startup) = probe("startupProbe") {
-            if !self.watch(instance, &startup, "Startup", |_| {}).await {
-                return;
-            }
-            let waits = probe("readinessProbe").is_some();
-            self.pod.update_container(&self.name, |container| {
-                container.started = true;
-                container.ready = !waits;
-            });
-        }
-        let readiness = async {
-            let Some(probe) = probe("readinessProbe") else { return std::future::pending().await };
-            loop {
-                self.watch(instance, &probe, "Readiness", |ready| {
-                    if self.pod.state().containers.get(&self.name).is_some_and(|container| container.ready != ready) {
-                        self.pod.update_container(&self.name, |container| container.ready = ready);
-                    }
-                })
-                .await;
-                self.pod.shared.clock.sleep(probe.period).await;
-            }
-        };
-        let liveness = async {
-            let Some(probe) = probe("livenessProbe") else { return std::future::pending().await };
-            while self.watch(instance, &probe, "Liveness", |_| {}).await {
-                self.pod.shared.clock.sleep(probe.period).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = liveness => {}
-            () = readiness => {}
-        }
-    }
-
-    /// Probes until enough attempts in a row agree; true when they succeeded.
-    async fn watch(&self, instance: &Instance, probe: &Probe, kind: &str, outcome: impl Fn(bool)) -> bool {
-        let Some(net) = self.pod.net() else { return false };
-        let clock = &self.pod.shared.clock;
-        let phase = self.pod.state().containers.get(&self.name).map(|container| container.phase.clone());
-        let Some(Phase::Running { since }) = phase else { return false };
-        let age = Duration::try_from(clock.now().duration_since(since)).unwrap_or_default();
-        clock.sleep(probe.initial_delay.saturating_sub(age)).await;
-        let (mut good, mut bad) = (0, 0);
-        loop {
-            match probe.attempt(&self.pod.shared.node, net, &instance.container).await {
-                Ok(()) => (good, bad) = (good + 1, 0),
-                Err(why) => {
-                    (good, bad) = (0, bad + 1);
-                    self.pod.tell(&self.name, "Unhealthy", format!("{kind} probe failed: {why}"));
-                }
-            }
-            if good >= probe.successes {
-                outcome(true);
-                return true;
-            }
-            if bad >= probe.failures {
-                outcome(false);
-                return false;
-            }
-            clock.sleep(probe.period).await;
-        }
-    }
-}
-
-/// The user and group that the container or its pod asks for.
-fn user(pod: &Value, container: &Value, image: &Image) -> Option<(u32, u32)> {
-    let asked = |key: &str| {
-        let own = container.get("securityContext").and_then(|context| context.get(key));
-        let number = own.or_else(|| pod.pointer("/spec/securityContext")?.get(key)).and_then(Value::as_u64);
-        number.and_then(|number| u32::try_from(number).ok())
-    };
-    match (asked("runAsUser"), asked("runAsGroup")) {
-        (None, None) => None,
-        (user, group) => {
-            let (image_user, image_group) = image.user();
-            // A user by number has no group of the image's own.
-            Some((user.unwrap_or(image_user), group.unwrap_or(if user.is_some() { 0 } else { image_group })))
-        }
-    }
-}
-
-/// Whether a volume is made from objects, which no container may write to.
-fn is_config(pod: &Value, name: &str) -> bool {
-    let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array);
-    let volume = volumes.into_iter().flatten().find(|volume| volume["name"] == name);
-    volume.is_some_and(|volume| volume.get("emptyDir").is_none())
 }

@@ -267,7 +267,7 @@ mod tests {
         store.create(&WriteOptions::default(), &GroupResource::NAMESPACES, namespace).unwrap();
         let map = json!({"metadata": {"name": "m", "namespace": "n"}, "data": {"k": "v"}});
         store.create(&WriteOptions::default(), &GroupResource::CONFIG_MAPS, map).unwrap();
-        let secret = json!({"metadata": {"name": "s", "namespace": "n"}, "data": {"k": "dw=="}});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "data": {"k": "dw=="}});
         store.create(&WriteOptions::default(), &GroupResource::SECRETS, secret).unwrap();
         let pod = json!({"metadata": {"name": "p", "namespace": "n", "labels": {"app": "x"}}, "spec": {}});
         let sources = Sources { store: &store, pod: &pod, address: Some("10.244.0.2".parse().unwrap()) };

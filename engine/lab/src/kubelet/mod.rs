@@ -3,6 +3,7 @@
 //! Invariant: what a pod is doing stands in one [`PodState`](state::PodState); the status in the store is computed from it.
 
 mod container;
+mod create;
 mod env;
 mod host;
 mod ipam;
@@ -12,6 +13,7 @@ mod probe;
 mod service;
 mod state;
 mod status;
+mod supervise;
 mod volume;
 
 pub(crate) use ipam::Ipam;
