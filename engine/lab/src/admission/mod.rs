@@ -5,7 +5,6 @@
 mod cluster_ip;
 mod defaults;
 mod inject;
-mod namespace;
 mod pod;
 mod review;
 mod rules;

@@ -4,9 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster_ip, defaults, inject, namespace, pod, rules};
+use super::{cluster_ip, defaults, inject, pod, rules};
 use crate::status::Status;
-use crate::store::{Admission, AdmissionRequest, GroupResource, Operation, WeakStore, meta};
+use crate::store::{Admission, AdmissionRequest, GroupResource, Operation, WeakStore};
 
 /// Admission for a lab whose pods run.
 pub struct Review {
@@ -30,7 +30,6 @@ impl Admission for Review {
         let Some(store) = self.store.upgrade() else {
             return Err(Status::unavailable("the lab has ended"));
         };
-        namespace::check(&store, request, meta::name(object))?;
         if *request.resource == GroupResource::SERVICES {
             cluster_ip::allocate(&store, request.old, object)?;
         }
@@ -50,13 +49,6 @@ impl Admission for Review {
                 }
                 pod::first_status(object);
             }
-            ("", "namespaces") => {
-                let spec = meta::child(object, "spec");
-                spec.insert("finalizers".to_owned(), json!(["kubernetes"]));
-                set_status(object, json!({"phase": "Active"}));
-            }
-            ("", "services") => set_status(object, json!({"loadBalancer": {}})),
-            ("apps", "deployments") | ("batch", "jobs") => set_status(object, json!({})),
             ("apps", "replicasets") => set_status(object, json!({"replicas": 0})),
             ("apps", "statefulsets") => set_status(object, json!({"replicas": 0, "availableReplicas": 0})),
             ("apps", "daemonsets") => {
@@ -75,7 +67,7 @@ impl Admission for Review {
     }
 }
 
-/// What a client sends as status of a new object is dropped.
+/// A first status that is not empty.
 fn set_status(object: &mut Value, status: Value) {
     if let Some(object) = object.as_object_mut() {
         object.insert("status".to_owned(), status);

@@ -103,7 +103,11 @@ fn furnish(store: &Store, world: &World) -> Result<(), LabError> {
             json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}),
         )?;
     }
-    create(&GroupResource::NODES, node(store.clock().now()))?;
+    let node = node(store.clock().now());
+    create(&GroupResource::NODES, node.clone())?;
+    // A new object starts without a status.
+    let refused = |status| LabError::Refused { object: describe(&node), status: Box::new(status) };
+    store.update_status("kubelet", &GroupResource::NODES, node.clone()).map_err(refused)?;
     create(
         &GroupResource::SERVICES,
         service(

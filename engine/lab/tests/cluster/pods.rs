@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, Pod};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -68,6 +68,15 @@ async fn a_pod_looks_as_in_life() {
     let mut reasons = cluster.reasons().await;
     reasons.sort();
     assert_eq!(reasons, ["Created", "Pulled", "Scheduled", "Started"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_node_is_ready() {
+    let cluster = Cluster::start("").await;
+    let nodes: Api<Node> = Api::all(cluster.client.clone());
+    let node = nodes.get("lab").await.expect("there is one node");
+    let conditions = node.status.and_then(|status| status.conditions).expect("it has conditions");
+    assert!(conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,6 @@ pub(super) fn fill(resource: &GroupResource, object: &mut Value) {
     match (resource.group.as_ref(), resource.resource.as_ref()) {
         ("", "pods") => pod_spec::pod(object),
         ("", "services") => service::service(object),
-        ("", "namespaces") => namespace(object),
         ("", "secrets") => secret(object),
         ("apps", "deployments") => workload::deployment(object),
         ("apps", "replicasets") => workload::replica_set(object),
@@ -39,13 +38,6 @@ fn set(map: &mut Map<String, Value>, key: &str, value: impl Into<Value>) {
 /// The items of a list member that are objects.
 fn items<'a>(map: &'a mut Map<String, Value>, key: &str) -> impl Iterator<Item = &'a mut Map<String, Value>> {
     map.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
-}
-
-fn namespace(object: &mut Value) {
-    let name = meta::name(object).to_owned();
-    if let Some(labels) = meta::metadata(object).entry("labels").or_insert_with(|| Map::new().into()).as_object_mut() {
-        set(labels, "kubernetes.io/metadata.name", name);
-    }
 }
 
 /// The type, and `stringData` moved to `data`.
