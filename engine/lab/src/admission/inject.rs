@@ -85,8 +85,9 @@ pub(super) fn inject(namespace: &str, pod: &mut Value) {
         set_absent(pod, "annotations", key, value);
     }
 
+    let init = init_container(pod);
     let spec = meta::child(pod, "spec");
-    push(spec, "initContainers", init_container());
+    push(spec, "initContainers", init);
     push(spec, "containers", proxy_container(namespace, &workload, &first, &ports));
     let mut volumes = volumes();
     if let Some(own) = spec.get("volumes").and_then(Value::as_array) {
@@ -132,14 +133,30 @@ fn application_ports(pod: &Value) -> Vec<Value> {
     ports.flatten().cloned().collect()
 }
 
-fn init_container() -> Value {
+/// What of a pod's traffic goes through its sidecar: a flag of `istio-iptables`, the annotation that sets it, its default.
+/// As in the template of Istio's injection; a flag without a default is left out where the annotation is absent.
+const INTERCEPTION: [(&str, &str, Option<&str>); 6] = [
+    ("-i", "includeOutboundIPRanges", Some("*")),
+    ("-x", "excludeOutboundIPRanges", Some("")),
+    ("-b", "includeInboundPorts", Some("*")),
+    ("-d", "excludeInboundPorts", Some("15090,15021,15020")),
+    ("-q", "includeOutboundPorts", None),
+    ("-o", "excludeOutboundPorts", None),
+];
+
+fn init_container(pod: &Value) -> Value {
+    let mut args = vec!["istio-iptables", "-p", "15001", "-z", "15006", "-u", "1337", "-m", "REDIRECT"];
+    for (flag, annotation, default) in INTERCEPTION {
+        let key = format!("traffic.sidecar.istio.io/{annotation}");
+        if let Some(value) = meta::annotation(pod, &key).or(default) {
+            args.extend([flag, value]);
+        }
+    }
+    args.push("--log_output_level=default:info");
     json!({
         "name": "istio-init",
         "image": PROXY_IMAGE,
-        "args": [
-            "istio-iptables", "-p", "15001", "-z", "15006", "-u", "1337", "-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*",
-            "-d", "15090,15021,15020", "--log_output_level=default:info",
-        ],
+        "args": args,
         "resources": resources(),
         "securityContext": {
             "allowPrivilegeEscalation": false,
@@ -279,5 +296,24 @@ mod tests {
         let mounted = pod["spec"]["containers"][1]["volumeMounts"].as_array().unwrap();
         let volumes = pod["spec"]["volumes"].as_array().unwrap();
         assert!(mounted.iter().all(|mount| volumes.iter().any(|volume| volume["name"] == mount["name"])));
+    }
+
+    #[test]
+    fn annotations_say_what_goes_through_the_sidecar() {
+        let mut pod = json!({
+            "metadata": {"name": "p", "annotations": {
+                "traffic.sidecar.istio.io/excludeOutboundIPRanges": "10.0.0.0/8",
+                "traffic.sidecar.istio.io/excludeOutboundPorts": "3128",
+            }},
+            "spec": {"containers": [{"name": "a", "image": "curlimages/curl"}]},
+        });
+        inject("default", &mut pod);
+        let args: Vec<&str> =
+            pod["spec"]["initContainers"][0]["args"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let after = |flag| args.iter().position(|arg| *arg == flag).map(|at| args[at + 1]);
+        assert_eq!(
+            (after("-i"), after("-x"), after("-o"), after("-q")),
+            (Some("*"), Some("10.0.0.0/8"), Some("3128"), None)
+        );
     }
 }
