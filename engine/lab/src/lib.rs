@@ -3,8 +3,20 @@
 //! A lab starts from a [`world`] in milliseconds, needs no root, no network and no container image, and touches nothing of the
 //! machine it runs on. Clients reach it as they reach any cluster, over HTTP: through an in-memory pipe or a loopback port.
 //!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use periplus_lab::{Lab, world::World};
+//!
+//! let world = World::parse("objects: [{apiVersion: v1, kind: Namespace, metadata: {name: corp}}]")?;
+//! let lab = Lab::builder().world(world).build().await?;
+//! let served = lab.serve(Default::default()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The rooms, from the outside in:
 //!
+//! - `lab` builds the whole from a `world`; `fault` is what the world lets go wrong; `serve` is how clients get in.
 //! - `api` and `stream` speak Kubernetes' HTTP API, with exec and logs, on top of `store`, `schema` and `status`.
 //! - `admission` fills in what an API server fills in, and injects sidecars.
 //! - `controllers` turn Deployments into ReplicaSets into Pods, and tidy up.

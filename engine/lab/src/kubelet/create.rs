@@ -50,6 +50,12 @@ impl Keeper {
         if self.spec.pointer("/lifecycle/postStart").is_some() {
             return lacking("postStart hooks");
         }
+        if let Some(hook) = self.spec.pointer("/lifecycle/preStop")
+            && hook.get("exec").is_none()
+            && hook.get("sleep").is_none()
+        {
+            return lacking("preStop hooks other than exec and sleep");
+        }
         if self.spec.get("volumeDevices").is_some() {
             return lacking("block devices");
         }
