@@ -69,7 +69,7 @@ fn until(step: &str) -> Selection {
     Selection { until: Some(id(step)), ..Selection::default() }
 }
 
-fn names<'p>(plan: &'p Plan, positions: impl IntoIterator<Item = usize>) -> Vec<&'p str> {
+fn names(plan: &Plan, positions: impl IntoIterator<Item = usize>) -> Vec<&str> {
     positions.into_iter().map(|position| plan.step(position).id.value.as_str()).collect()
 }
 

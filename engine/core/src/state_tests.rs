@@ -562,7 +562,7 @@ proptest! {
     #[test]
     fn a_journal_gives_back_the_state_that_was_live((events, _, _) in runs()) {
         let facts: Vec<&Event> = events.iter().filter(|event| !event.kind.is_progress()).collect();
-        let text: String = std::iter::once(journal::line(&journal::Header::default())).chain(facts.iter().map(|fact| journal::line(fact))).collect();
+        let text: String = std::iter::once(journal::line(&journal::Header::default())).chain(facts.iter().map(journal::line)).collect();
         let read = journal::read(text.as_bytes()).expect("whole");
         prop_assert_eq!(read.events.iter().collect::<Vec<_>>(), facts);
         // Progress is shown while a step runs and leaves nothing behind at its end.
