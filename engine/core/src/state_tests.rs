@@ -38,6 +38,7 @@ fn started(steps: &[&str]) -> EventKind {
         runbook: RunbookRef { name: "n".to_owned(), title: "n".to_owned(), path: "p".to_owned(), hash: String::new() },
         target: Target::Lab { seed: 1 },
         params: Vec::new(),
+        keep: vec![],
         steps: steps.iter().map(summary).collect(),
     })
 }

@@ -7,7 +7,6 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use periplus_lab::serve::{LoopbackOptions, serve_loopback};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::support::{NoPods, store};
 
@@ -17,6 +16,7 @@ async fn client(kubeconfig: &str) -> Client {
     Client::try_from(config).expect("a client")
 }
 
+#[expect(clippy::disallowed_types, reason = "a hostile client comes over the real loopback")]
 #[tokio::test]
 async fn the_kubeconfig_opens_the_door_and_nothing_else_does() {
     let api = periplus_lab::api::Api::new(store(), Arc::new(NoPods));
@@ -31,7 +31,7 @@ async fn the_kubeconfig_opens_the_door_and_nothing_else_does() {
         assert!(matches!(&refused, kube::Error::Api(status) if status.code == 401), "{refused:?}");
     }
     // Plain HTTP is no TLS handshake: the connection ends, and others go on.
-    let mut plain = TcpStream::connect(served.url.trim_start_matches("https://")).await.expect("connected");
+    let mut plain = tokio::net::TcpStream::connect(served.url.trim_start_matches("https://")).await.expect("connected");
     plain.write_all(b"GET /version HTTP/1.1\r\n\r\n").await.expect("written");
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;

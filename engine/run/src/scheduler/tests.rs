@@ -140,13 +140,13 @@ fn started(plan: &Plan) -> EventKind {
 }
 
 /// Runs a plan with scripted steps, in virtual time. `interrupt_at` holds milliseconds.
-fn run(plan: Plan, acts: &[(&str, Act)], pace: Pace, interrupt_at: &'static [u64]) -> Ran {
+fn run(plan: &Plan, acts: &[(&str, Act)], pace: Pace, interrupt_at: &'static [u64]) -> Ran {
     run_within(None, plan, acts, pace, interrupt_at)
 }
 
 fn run_within(
     time: Option<Duration>,
-    plan: Plan,
+    plan: &Plan,
     acts: &[(&str, Act)],
     pace: Pace,
     interrupt_at: &'static [u64],
@@ -159,7 +159,7 @@ fn run_within(
         let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
         let mut sink = |_: &Event, _: &RunState| {};
         let mut ledger = Ledger::new(RunState::default(), journal, &mut sink, clock);
-        ledger.fact(started(&plan)).await.expect("journaled");
+        ledger.fact(started(plan)).await.expect("journaled");
         let (facts, inbox) = mpsc::unbounded_channel();
         let acts = acts.iter().map(|(id, act)| ((*id).to_owned(), act.clone())).collect();
         let script = Arc::new(Script { plan: plan.clone(), acts, facts, spans: Mutex::default(), clock });
@@ -172,7 +172,7 @@ fn run_within(
             std::future::pending::<()>().await;
         });
         let pace = Pace { deadline: time.map(|time| Instant::now() + time), ..pace };
-        Scheduler::new(&plan, Arc::clone(&script), &mut ledger, inbox, pace)
+        Scheduler::new(plan, Arc::clone(&script), &mut ledger, inbox, pace)
             .run(&mut interrupts)
             .await
             .expect("journaled");
@@ -189,7 +189,7 @@ const PACE: Pace = Pace { jobs: 8, keep_going: false, deadline: None };
 #[test]
 fn what_the_graph_allows_runs_side_by_side() {
     let plan = plan(&[("a", ""), ("b", ", needs: []"), ("c", ", needs: []"), ("d", "")]);
-    let ran = run(plan, &[("a", Act::Pass(30))], PACE, &[]);
+    let ran = run(&plan, &[("a", Act::Pass(30))], PACE, &[]);
     assert_eq!(ran.ends(), "pppp");
     assert_eq!(ran.spans["a"], (0, 30));
     assert_eq!(ran.spans["b"], (0, 10));
@@ -200,7 +200,7 @@ fn what_the_graph_allows_runs_side_by_side() {
 #[test]
 fn jobs_bound_what_runs_and_file_order_decides() {
     let plan = plan(&[("a", ", needs: []"), ("b", ", needs: []"), ("c", ", needs: []")]);
-    let ran = run(plan, &[], Pace { jobs: 2, ..PACE }, &[]);
+    let ran = run(&plan, &[], Pace { jobs: 2, ..PACE }, &[]);
     assert_eq!((ran.spans["a"].0, ran.spans["b"].0, ran.spans["c"].0), (0, 0, 10));
 }
 
@@ -208,16 +208,16 @@ fn jobs_bound_what_runs_and_file_order_decides() {
 fn a_failure_stops_what_waits_for_it_and_lets_the_rest_finish() {
     let plan = plan(&[("a", ""), ("b", ", needs: []"), ("c", ", needs: [b]"), ("d", "")]);
     let acts = [("a", Act::Fail(5)), ("b", Act::Pass(20))];
-    let ran = run(plan.clone(), &acts, PACE, &[]);
+    let ran = run(&plan, &acts, PACE, &[]);
     assert_eq!(ran.ends(), "fpcb", "b ran already, c would have been free, d waits for a");
-    let ran = run(plan, &acts, Pace { keep_going: true, ..PACE }, &[]);
+    let ran = run(&plan, &acts, Pace { keep_going: true, ..PACE }, &[]);
     assert_eq!(ran.ends(), "fppb", "with --keep-going the other branch goes on");
 }
 
 #[test]
 fn a_skip_passes_on_along_uses_and_never_along_file_order() {
     let plan = plan(&[("a", ""), ("b", ", needs: [a]"), ("c", ", needs: [b]"), ("d", "")]);
-    let ran = run(plan, &[("a", Act::Unwanted)], PACE, &[]);
+    let ran = run(&plan, &[("a", Act::Unwanted)], PACE, &[]);
     assert_eq!(ran.ends(), "sssp");
     let reason = |id: &str| ran.state.steps[&StepId(id.to_owned())].outcome().cloned();
     let needs = |step: &str| Some(StepOutcome::Skipped { reason: SkipReason::Needs { step: StepId(step.to_owned()) } });
@@ -227,9 +227,9 @@ fn a_skip_passes_on_along_uses_and_never_along_file_order() {
 #[test]
 fn one_interrupt_lets_running_steps_finish_and_a_second_cancels_them() {
     let plan = plan(&[("a", ""), ("b", "")]);
-    let ran = run(plan.clone(), &[("a", Act::Pass(50))], PACE, &[10]);
+    let ran = run(&plan, &[("a", Act::Pass(50))], PACE, &[10]);
     assert_eq!(ran.ends(), "pc");
-    let ran = run(plan, &[("a", Act::Hang)], PACE, &[10, 10]);
+    let ran = run(&plan, &[("a", Act::Hang)], PACE, &[10, 10]);
     assert_eq!(ran.ends(), "cb");
     assert_eq!((ran.state.interrupted, ran.state.elapsed_ms), (2, 20));
 }
@@ -237,14 +237,14 @@ fn one_interrupt_lets_running_steps_finish_and_a_second_cancels_them() {
 #[test]
 fn the_time_of_the_run_is_bounded() {
     let plan = plan(&[("a", ""), ("b", "")]);
-    let ran = run_within(Some(Duration::from_millis(40)), plan, &[("a", Act::Hang)], PACE, &[]);
+    let ran = run_within(Some(Duration::from_millis(40)), &plan, &[("a", Act::Hang)], PACE, &[]);
     assert_eq!(ran.ends(), "cb");
 }
 
 #[test]
 fn a_worker_that_dies_takes_only_its_step_with_it() {
     let plan = plan(&[("a", ""), ("b", ", needs: []"), ("c", "")]);
-    let ran = run(plan, &[("a", Act::Die), ("b", Act::Pass(20))], PACE, &[]);
+    let ran = run(&plan, &[("a", Act::Die), ("b", Act::Pass(20))], PACE, &[]);
     assert_eq!(ran.ends(), "ipb");
 }
 
@@ -258,7 +258,7 @@ fn a_check_that_is_judged_with_its_exec_lets_go_when_all_it_waits_for_is_over() 
         exec("after", ""),
     ]);
     assert_eq!(plan.judged_by(1), [2]);
-    let ran = run(plan, &[("slow", Act::Pass(50))], PACE, &[]);
+    let ran = run(&plan, &[("slow", Act::Pass(50))], PACE, &[]);
     assert_eq!(ran.ends(), "pppp");
     assert_eq!((ran.spans["x"], ran.spans["after"]), ((0, 10), (50, 60)));
 }
