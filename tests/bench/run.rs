@@ -66,6 +66,7 @@ fn started(plan: &Plan) -> RunStarted {
         },
         target: Target::Lab { seed: 1 },
         params: Vec::new(),
+        keep: vec![],
         steps: plan.chosen().map(summary).collect(),
     }
 }
