@@ -14,12 +14,14 @@ pub(crate) struct Broken {
     /// Whether the same may well succeed a little later.
     pub(crate) transient: bool,
     pub(crate) failure: Failure,
+    /// The equivalent `kubectl` line, where it is known by then.
+    pub(crate) kubectl: Option<String>,
 }
 
 impl Broken {
     pub(crate) fn failed(kind: FailureKind, summary: impl Into<String>) -> Self {
         let failure = Failure { kind, summary: summary.into(), mismatches: Vec::new(), advice: Vec::new() };
-        Self { inconclusive: false, transient: false, failure }
+        Self { inconclusive: false, transient: false, failure, kubectl: None }
     }
 
     pub(crate) fn inconclusive(kind: FailureKind, summary: impl Into<String>) -> Self {
@@ -41,6 +43,12 @@ impl Broken {
 
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.failure.advice.push(advice.into());
+        self
+    }
+
+    /// The same, with the line to try by hand. A line that is there already is the closer one, and stays.
+    pub(crate) fn by_hand(mut self, kubectl: &str) -> Self {
+        self.kubectl.get_or_insert_with(|| kubectl.to_owned());
         self
     }
 

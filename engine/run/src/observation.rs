@@ -251,13 +251,13 @@ fn conclude(
     latest: Latest,
 ) -> Vec<Verdict> {
     let chosen = latest.output.as_ref().map(|(_, report)| (report.pod.as_str(), report.container.as_str()));
-    let kubectl = Some(invocation.kubectl(chosen));
+    let kubectl = invocation.kubectl(chosen);
     let advice = latest.output.as_ref().and_then(|(output, _)| {
         advice::on_exit(invocation.program(), output.exit, &String::from_utf8_lossy(&output.stderr))
     });
     let advised = |broken: Broken| match &advice {
-        Some(advice) => broken.advise(advice.clone()),
-        None => broken,
+        Some(advice) => broken.by_hand(&kubectl).advise(advice.clone()),
+        None => broken.by_hand(&kubectl),
     };
     if let Some(broken) = latest.broken {
         return vec![Verdict { position, result: Err(advised(broken)) }];
@@ -266,7 +266,11 @@ fn conclude(
     let mut verdicts = Vec::new();
     for (judge, mismatches) in judges.iter().zip(latest.mismatches) {
         let result = if mismatches.is_empty() {
-            held(bench, recorder, judge, &output).map(|seen| Done { seen, kubectl: kubectl.clone(), ..Done::default() })
+            held(bench, recorder, judge, &output).map(|seen| Done {
+                seen,
+                kubectl: Some(kubectl.clone()),
+                ..Done::default()
+            })
         } else {
             let why =
                 if latest.stopped { "what it must not wait for came" } else { "the output is not what is expected" };
@@ -275,7 +279,7 @@ fn conclude(
         verdicts.push(Verdict { position: judge.position, result });
     }
     if verdicts.iter().all(|verdict| verdict.position != position) {
-        let done = Done { note: format!("exit {}", output.exit), kubectl, ..Done::default() };
+        let done = Done { note: format!("exit {}", output.exit), kubectl: Some(kubectl), ..Done::default() };
         verdicts.insert(0, Verdict { position, result: Ok(done) });
     }
     if let (Some(own), Err(broken)) =

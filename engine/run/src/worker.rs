@@ -62,7 +62,10 @@ impl Bench {
             && let Ok(done) = &mut own.result
             && let Err(broken) = self.beside(recorder, step, done).await
         {
-            own.result = Err(broken);
+            own.result = Err(match &done.kubectl {
+                Some(kubectl) => broken.by_hand(kubectl),
+                None => broken,
+            });
         }
         verdicts
     }
@@ -172,7 +175,10 @@ impl Bench {
                 verdicts.iter().position(|verdict| verdict.position == one).map(|at| verdicts.swap_remove(at));
             let (outcome, kubectl) = match verdict.map(|verdict| verdict.result) {
                 Some(Ok(done)) => (StepOutcome::Passed { note: done.note, seen: done.seen }, done.kubectl),
-                Some(Err(broken)) => (broken.into_outcome(), None),
+                Some(Err(mut broken)) => {
+                    let kubectl = broken.kubectl.take();
+                    (broken.into_outcome(), kubectl)
+                }
                 None => (StepOutcome::Blocked { by: vec![own.clone()] }, None),
             };
             recorder.tell(EventKind::StepFinished { step, outcome, kubectl });

@@ -16,15 +16,26 @@ use crate::kubectl;
 use crate::recorder::Recorder;
 
 pub(crate) async fn apply(bench: &Bench, recorder: &Recorder, step: &Step, verb: &Apply) -> Result<Done, Broken> {
-    let mut done = Done::default();
-    let mut notes = Vec::new();
     let namespace = verb.namespace.as_ref().or(step.namespace.as_ref());
     let objects = objects(bench, verb)?;
     let given = match namespace {
         Some(namespace) => Some(bench.text(namespace)?),
         None => None,
     };
-    done.kubectl = Some(kubectl::apply(verb, given.as_deref()));
+    let kubectl = kubectl::apply(verb, given.as_deref());
+    let applied = apply_all(bench, recorder, step, verb, objects).await.map_err(|broken| broken.by_hand(&kubectl))?;
+    Ok(Done { kubectl: Some(kubectl), ..applied })
+}
+
+async fn apply_all(
+    bench: &Bench,
+    recorder: &Recorder,
+    step: &Step,
+    verb: &Apply,
+    objects: Vec<Value>,
+) -> Result<Done, Broken> {
+    let mut done = Done::default();
+    let mut notes = Vec::new();
     for object in objects {
         let address = address(bench, step, verb, &object).await?;
         recorder.waiting(format!("the API server to apply {}", address.key()));

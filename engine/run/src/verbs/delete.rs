@@ -15,7 +15,12 @@ use crate::recorder::Recorder;
 
 pub(crate) async fn delete(bench: &Bench, recorder: &Recorder, step: &Step, verb: &Delete) -> Result<Done, Broken> {
     let located = bench.locate(step, &verb.object).await?;
-    let kubectl = Some(kubectl::delete(&located));
+    let kubectl = kubectl::delete(&located);
+    let deleted = delete_all(bench, recorder, located).await.map_err(|broken| broken.by_hand(&kubectl))?;
+    Ok(Done { kubectl: Some(kubectl), ..deleted })
+}
+
+async fn delete_all(bench: &Bench, recorder: &Recorder, located: Located) -> Result<Done, Broken> {
     let addresses = match located {
         Located::One(address) => vec![address],
         Located::Some { resource, namespace, selector } => {
@@ -35,7 +40,7 @@ pub(crate) async fn delete(bench: &Bench, recorder: &Recorder, step: &Step, verb
         notes.push(note(address, delete_one(bench, recorder, address).await?));
     }
     let note = if notes.is_empty() { "nothing to delete".to_owned() } else { notes.join(", ") };
-    Ok(Done { note, kubectl, written: addresses, ..Done::default() })
+    Ok(Done { note, written: addresses, ..Done::default() })
 }
 
 async fn delete_one(bench: &Bench, recorder: &Recorder, address: &ObjectAddress) -> Result<ChangeResult, Broken> {

@@ -21,17 +21,28 @@ pub(crate) async fn expect_object(
 ) -> Result<Done, Broken> {
     let located = bench.locate(step, &verb.object).await?;
     let check = checks::object(bench, &verb.presence)?;
-    let kubectl = Some(kubectl::get(&located));
+    let kubectl = kubectl::get(&located);
+    poll(bench, recorder, verb, &located, &check).await.map_err(|broken| broken.by_hand(&kubectl))?;
+    Ok(Done { kubectl: Some(kubectl), ..Done::default() })
+}
+
+async fn poll(
+    bench: &Bench,
+    recorder: &Recorder,
+    verb: &ExpectObject,
+    located: &Located,
+    check: &ObjectCheck,
+) -> Result<(), Broken> {
     let polling = verb.polling;
     let deadline = polling.within.map(|within| Instant::now() + within.get());
     let mut in_a_row = 0;
     loop {
-        let result = look(bench, &located, &check, &verb.presence).await;
+        let result = look(bench, located, check, &verb.presence).await;
         in_a_row = if result.is_ok() { in_a_row + 1 } else { 0 };
         let enough = in_a_row >= polling.consecutive || (deadline.is_none() && in_a_row > 0);
         let last = deadline.is_none_or(|deadline| Instant::now() >= deadline);
         match result {
-            Ok(()) if enough => return Ok(Done { kubectl, ..Done::default() }),
+            Ok(()) if enough => return Ok(()),
             Ok(()) if last => {
                 let what = format!("it held {in_a_row} times in a row, and {} are asked for", polling.consecutive);
                 return Err(Broken::failed(periplus_core::outcome::FailureKind::Check, what));

@@ -14,8 +14,13 @@ use crate::kubectl;
 
 pub(crate) async fn get(bench: &Bench, step: &Step, verb: &Get) -> Result<Done, Broken> {
     let located = bench.locate(step, &verb.object).await?;
-    let kubectl = Some(kubectl::get(&located));
-    let object = match &located {
+    let kubectl = kubectl::get(&located);
+    let read = read(bench, verb, &located).await.map_err(|broken| broken.by_hand(&kubectl))?;
+    Ok(Done { kubectl: Some(kubectl), ..read })
+}
+
+async fn read(bench: &Bench, verb: &Get, located: &Located) -> Result<Done, Broken> {
+    let object = match located {
         Located::One(address) => bench.cluster.get(address).await?,
         Located::Some { resource, namespace, selector } => {
             if resource.group.is_empty() && resource.kind == "Pod" {
@@ -36,7 +41,7 @@ pub(crate) async fn get(bench: &Bench, step: &Step, verb: &Get) -> Result<Done, 
         None => object,
         Some(pointer) => held_yaml(&object, &bench.text(pointer)?)?,
     };
-    Ok(Done { note, kubectl, object: Some(object), secret, ..Done::default() })
+    Ok(Done { note, object: Some(object), secret, ..Done::default() })
 }
 
 fn one_of(mut items: Vec<Value>, verb: &Get, kind: &str, labels: &str) -> Result<Value, Broken> {

@@ -241,7 +241,8 @@ pub(crate) async fn grep(bench: &Bench, recorder: &Recorder, position: usize, ve
         None => set_marks(bench, &logs).await?,
     };
     let kubectl = kubectl::logs(&logs.namespace, &logs.pods, logs.container.as_deref(), logs.file.as_deref());
-    let (captures, seen) = search(bench, recorder, verb, &logs, &check, &marks).await?;
+    let found = search(bench, recorder, verb, &logs, &check, &marks).await;
+    let (captures, seen) = found.map_err(|broken| broken.by_hand(&kubectl))?;
     for (name, value) in captures {
         recorder.captured(&name, &value);
         bench.keep_capture(&name, &value, false);

@@ -19,11 +19,23 @@ use crate::recorder::Recorder;
 
 pub(crate) async fn patch(bench: &Bench, recorder: &Recorder, step: &Step, verb: &Patch) -> Result<Done, Broken> {
     let located = bench.locate(step, &verb.object).await?;
-    let addresses = addresses(bench, &located).await?;
     let patch = bench.tree(&verb.patch)?;
-    let mut done = Done { kubectl: Some(kubectl::patch(&located, verb, &patch)), ..Done::default() };
+    let kubectl = kubectl::patch(&located, verb, &patch);
+    let patched =
+        patch_all(bench, recorder, verb, &located, &patch).await.map_err(|broken| broken.by_hand(&kubectl))?;
+    Ok(Done { kubectl: Some(kubectl), ..patched })
+}
+
+async fn patch_all(
+    bench: &Bench,
+    recorder: &Recorder,
+    verb: &Patch,
+    located: &Located,
+    patch: &Value,
+) -> Result<Done, Broken> {
+    let mut done = Done::default();
     let mut notes = Vec::new();
-    for address in addresses {
+    for address in addresses(bench, located).await? {
         recorder.waiting(format!("the API server to change {}", address.key()));
         let change = Change::begin(bench, recorder, &address).await?;
         let Some(before) = change.before.clone() else {
@@ -34,7 +46,7 @@ pub(crate) async fn patch(bench: &Bench, recorder: &Recorder, step: &Step, verb:
         let (result, after) = match &verb.yaml_in {
             Some(pointer) => {
                 let pointer = bench.text(pointer)?;
-                let Some((fields, request)) = edit_held_yaml(&before, &pointer, &patch)? else {
+                let Some((fields, request)) = edit_held_yaml(&before, &pointer, patch)? else {
                     notes.push(format!("{} already so, nothing changed", address.key()));
                     done.written.push(address);
                     done.object = Some(before);

@@ -39,6 +39,19 @@ pub(crate) async fn await_objects(
         }
         None => (written.to_vec(), None),
     };
+    let waited = await_all(bench, recorder, verb, addresses).await.map_err(|broken| match &kubectl {
+        Some(kubectl) => broken.by_hand(kubectl),
+        None => broken,
+    })?;
+    Ok(Done { kubectl, ..waited })
+}
+
+async fn await_all(
+    bench: &Bench,
+    recorder: &Recorder,
+    verb: &WaitFor,
+    addresses: Vec<ObjectAddress>,
+) -> Result<Done, Broken> {
     let rollout = verb.condition == WaitCondition::Rollout;
     let addresses: Vec<ObjectAddress> = addresses
         .into_iter()
@@ -58,7 +71,7 @@ pub(crate) async fn await_objects(
     for address in &addresses {
         notes.push(await_one(bench, recorder, address, &condition, deadline).await?);
     }
-    Ok(Done { note: notes.join(", "), kubectl, ..Done::default() })
+    Ok(Done { note: notes.join(", "), ..Done::default() })
 }
 
 async fn await_one(
