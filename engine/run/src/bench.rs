@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use periplus_core::event::LogMark;
+use periplus_core::model::verb::Verb;
 use periplus_core::model::{In, ObjectRef, PodRef, Step, Text, Tree, Which};
 use periplus_core::outcome::FailureKind;
 use periplus_core::plan::Plan;
@@ -169,7 +170,17 @@ impl Bench {
     /// Where the lease of this runbook is kept: in its own namespace, else in `default`.
     pub(crate) fn lease_namespace(&self) -> String {
         let own = self.plan.runbook.namespace.as_ref().and_then(|text| self.text(text).ok());
-        own.unwrap_or_else(|| "default".to_owned())
+        own.filter(|own| !self.creates_namespace(own)).unwrap_or_else(|| "default".to_owned())
+    }
+
+    /// Whether a step applies this namespace itself: then it may not be there yet, and may go while the run goes on.
+    fn creates_namespace(&self, name: &str) -> bool {
+        let applied = self.plan.runbook.steps.iter().filter_map(|step| match &step.verb {
+            Verb::Apply(apply) => crate::verbs::apply_objects(self, apply).ok(),
+            _ => None,
+        });
+        let is_it = |object: &Value| object["kind"] == "Namespace" && object["metadata"]["name"] == name;
+        applied.flatten().any(|object| is_it(&object))
     }
 
     /// The values that must never be shown or journaled.

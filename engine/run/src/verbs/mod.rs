@@ -10,6 +10,7 @@ mod log_grep;
 mod patch;
 mod wait;
 
+pub(crate) use apply::objects as apply_objects;
 pub(crate) use change::Change;
 pub(crate) use exec::{Attempt, Invocation};
 pub(crate) use log_grep::{grep, mark_logs};
