@@ -5,10 +5,17 @@ use super::object::Object;
 use crate::codes::Code;
 use crate::diag::Diagnostic;
 use crate::model::{Check, Exits, ExpectOutput, LogChecks, LogCount, Polling, Stream, Text};
-use crate::source::{Node, Span};
+use crate::source::{Node, NodeKind, Span};
 
 impl Decoder<'_> {
     pub(super) fn expect_output(&mut self, node: &Node) -> Option<ExpectOutput> {
+        if matches!(node.kind, NodeKind::List(_)) {
+            self.problems.push(
+                Diagnostic::error(Code::WrongType, node.span, "`expect-output` must be a mapping, and here is a list")
+                    .help("judge the same output again in a step below: `expect-output: {of: STEP, …}`"),
+            );
+            return None;
+        }
         let mut object = self.object(node, "`expect-output`")?;
         let of = object.take("of").and_then(|node| self.step_id(node));
         let check = self.check(&mut object);

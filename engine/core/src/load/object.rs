@@ -53,6 +53,11 @@ impl<'n> Object<'n> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.key_span)
     }
 
+    /// The keys that nobody has asked for so far.
+    pub(super) fn left(&self) -> impl Iterator<Item = (&'n str, Span)> {
+        self.entries.iter().filter(|entry| !entry.taken).map(|entry| (entry.key, entry.key_span))
+    }
+
     /// All entries that were not taken, for mappings whose keys are the user's own names.
     pub(super) fn rest(&mut self) -> Vec<(&'n str, Span, &'n Node)> {
         self.entries

@@ -6,7 +6,7 @@ use super::Decoder;
 use super::head::is_identifier;
 use super::object::Object;
 use crate::codes::Code;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, nearest};
 use crate::model::verb::{RESERVED_VERBS, VERBS, Verb};
 use crate::model::{Backoff, Capture, CaptureFrom, Retry, Step};
 use crate::source::{Node, NodeKind};
@@ -94,9 +94,12 @@ impl Decoder<'_> {
                 return Some(if found.contains(&"wait") { "wait" } else { first });
             }
             ([], []) => {
-                let span = object.key_span("id").unwrap_or(object.span);
-                Diagnostic::error(Code::NotOneVerb, span, "this step has no verb")
-                    .help(format!("a step has exactly one of: {}", VERBS.join(", ")))
+                let problem = |span| Diagnostic::error(Code::NotOneVerb, span, "this step has no verb");
+                match object.left().find_map(|(key, span)| Some((span, nearest(key, VERBS)?))) {
+                    Some((span, near)) => problem(span).label("unknown key").help(format!("did you mean `{near}`?")),
+                    None => problem(object.key_span("id").unwrap_or(object.span))
+                        .help(format!("a step has exactly one of: {}", VERBS.join(", "))),
+                }
             }
             ([first, second, ..], _) => {
                 let span = object.key_span(second).unwrap_or(object.span);

@@ -164,13 +164,35 @@ impl Decoder<'_> {
         }
     }
 
+    /// Reports every unquoted template in data, however deep.
+    fn holds_unquoted_template(&mut self, node: &Node) -> bool {
+        if self.is_unquoted_template(node) {
+            return true;
+        }
+        let mut found = false;
+        match &node.kind {
+            NodeKind::Scalar(_) => {}
+            NodeKind::List(items) => {
+                for item in items {
+                    found |= self.holds_unquoted_template(item);
+                }
+            }
+            NodeKind::Map(entries) => {
+                for (_, value) in entries {
+                    found |= self.holds_unquoted_template(value);
+                }
+            }
+        }
+        found
+    }
+
     /// YAML data: as text that is rendered and then parsed, or written out.
     pub(super) fn tree(&mut self, node: &Node) -> Option<Tree> {
         match &node.kind {
             NodeKind::Scalar(scalar) if scalar.style == Style::Literal || scalar.style == Style::Folded => {
                 self.text(node).map(Tree::Text)
             }
-            _ if self.is_unquoted_template(node) => None,
+            _ if self.holds_unquoted_template(node) => None,
             _ => Some(Tree::Node(node.clone())),
         }
     }
