@@ -17,6 +17,9 @@ use crate::text::describe::{self, WORD_WIDTH, target_line, target_word};
 use crate::text::wrap::{columns, cut, pad};
 use crate::time;
 
+/// How long a wait lasts before it is worth a line, in milliseconds by the run's clock.
+const WAIT_WORTH_MS: u64 = 1_000;
+
 /// Least time between two `wait` lines of one step, in milliseconds by the run's clock.
 const WAIT_PAUSE_MS: u64 = 10_000;
 
@@ -44,6 +47,8 @@ pub struct LineReporter<W> {
     /// Known from the first event on.
     columns: Option<Columns>,
     waited: BTreeMap<StepId, (u64, String)>,
+    /// What steps have begun to wait for, and when, as long as it is not told.
+    waiting: BTreeMap<StepId, (u64, String)>,
 }
 
 #[derive(Default)]
@@ -55,7 +60,7 @@ struct Columns {
 impl<W: Write> LineReporter<W> {
     /// Writes to `out`.
     pub const fn new(out: W, theme: Theme, verbosity: Verbosity) -> Self {
-        Self { out, theme, verbosity, columns: None, waited: BTreeMap::new() }
+        Self { out, theme, verbosity, columns: None, waited: BTreeMap::new(), waiting: BTreeMap::new() }
     }
 
     /// Names the target, before the first event that this reporter is told: a run's first, or an undo's.
@@ -77,6 +82,22 @@ impl<W: Write> LineReporter<W> {
         let word = self.theme.paint(role, pad(word, WORD_WIDTH));
         let line = format!("{time:>9}  {}  {step}  {word}  {}", target, clean::line(text));
         writeln!(self.out, "{}", line.trim_end())
+    }
+
+    /// Tells of the waits that have lasted long enough by now.
+    fn tell_waits(&mut self, now: u64) -> io::Result<()> {
+        let lasting = |at: u64| now.saturating_sub(at) >= WAIT_WORTH_MS;
+        let due: Vec<StepId> =
+            self.waiting.iter().filter(|(_, (at, _))| lasting(*at)).map(|(step, _)| step.clone()).collect();
+        for step in due {
+            if let Some((_, what)) = self.waiting.get(&step).cloned()
+                && self.wants_wait(&step, &what, now)
+            {
+                self.waiting.remove(&step);
+                self.line(now, Some(&step), "wait", Role::Dim, &format!("waiting for {what}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a `wait` line says something new and the last one is long enough ago.
@@ -102,10 +123,14 @@ impl<W: Write> Reporter for LineReporter<W> {
                 self.line(event.elapsed_ms, None, "param", Role::Dim, &text)?;
             }
         }
-        if let EventKind::Waiting { step, what } = &event.kind
-            && !self.wants_wait(step, what, event.elapsed_ms)
-        {
+        self.tell_waits(event.elapsed_ms)?;
+        if let EventKind::Waiting { step, what } = &event.kind {
+            let waiting = self.waiting.entry(step.clone()).or_insert_with(|| (event.elapsed_ms, String::new()));
+            waiting.1.clone_from(what);
             return Ok(());
+        }
+        if let Some(step) = event.kind.step() {
+            self.waiting.remove(step);
         }
         let sentence = describe::sentence(&event.kind, state);
         if sentence.detail && self.verbosity < Verbosity::Verbose {
@@ -117,6 +142,11 @@ impl<W: Write> Reporter for LineReporter<W> {
         {
             self.line(event.elapsed_ms, Some(step), "kubectl", Role::Command, kubectl)?;
         }
+        self.out.flush()
+    }
+
+    fn tick(&mut self, elapsed_ms: u64) -> io::Result<()> {
+        self.tell_waits(elapsed_ms)?;
         self.out.flush()
     }
 

@@ -9,7 +9,7 @@ use crate::style::{Role, Theme};
 use crate::text::wrap::{columns, pad, wrap};
 
 /// Most lines shown of one output; the rest is counted. The whole of it is in the report and the journal.
-const OUTPUT_LINES: usize = 20;
+const OUTPUT_LINES: usize = 12;
 
 /// Text under construction.
 pub(crate) struct Page {
@@ -80,6 +80,18 @@ impl Page {
         self.raw(indent, &format!("{}  {value}", self.theme.paint(Role::Dim, label)));
     }
 
+    /// A label, and beside it a text whose lines stay as they are, for a reader who pastes it.
+    pub(crate) fn verbatim(&mut self, indent: usize, width: usize, label: &str, text: &str) {
+        let text = clean::block(text);
+        for (number, line) in text.lines().enumerate() {
+            if number == 0 {
+                self.pair(indent, width, label, line);
+            } else {
+                self.raw(0, line);
+            }
+        }
+    }
+
     /// A label, and beside it an output of several lines, of which the first and last few are shown.
     pub(crate) fn output(&mut self, indent: usize, width: usize, label: &str, output: Output<'_>) {
         let mut lines: Vec<String> = Vec::new();
@@ -89,6 +101,7 @@ impl Page {
             lines.push(format!("… {} bytes left out …", output.omitted_bytes));
             lines.extend(clean::block(output.tail).trim_end_matches('\n').lines().map(str::to_owned));
         }
+        lines.dedup_by(|line, above| line.trim().is_empty() && above.trim().is_empty());
         if lines.is_empty() {
             lines.push("(empty)".to_owned());
         }
@@ -98,8 +111,11 @@ impl Page {
             lines.splice(half..half + left_out, [format!("… {left_out} lines left out …")]);
         }
         for (number, line) in lines.iter().enumerate() {
-            let label = pad(if number == 0 { label } else { "" }, width);
-            self.raw(indent, format!("{}  {line}", self.theme.paint(Role::Dim, label)).trim_end());
+            if number > 0 {
+                self.raw(indent + width + 2, line.trim_end());
+                continue;
+            }
+            self.raw(indent, format!("{}  {line}", self.theme.paint(Role::Dim, pad(label, width))).trim_end());
         }
     }
 }
@@ -129,7 +145,7 @@ mod tests {
         page.output(2, 6, "stdout", Output { head: &text, omitted_bytes: 0, tail: "" });
         let shown = page.into_text();
         assert!(shown.starts_with("  stdout  line 1\n          line 2\n"), "{shown}");
-        assert!(shown.contains("line 10\n          … 30 lines left out …\n          line 41\n"), "{shown}");
+        assert!(shown.contains("line 6\n          … 38 lines left out …\n          line 45\n"), "{shown}");
         assert!(shown.ends_with("          line 50\n"), "{shown}");
     }
 

@@ -84,7 +84,16 @@ impl ProgressReporter {
         let target = target_line(&started.target);
         let title = &started.runbook.title;
         self.say(&self.theme.paint(Role::Strong, clean::line(&target)).to_string())?;
-        self.say(&self.theme.paint(Role::Dim, clean::line(&format!("{title} · {}", started.run))).to_string())
+        let one_line = format!("{title} · {}", started.run);
+        let lines = if columns(&one_line) <= self.theme.width() {
+            vec![one_line]
+        } else {
+            vec![title.clone(), started.run.to_string()]
+        };
+        for line in lines {
+            self.say(&self.theme.paint(Role::Dim, clean::line(&line)).to_string())?;
+        }
+        Ok(())
     }
 
     fn step_width(&self) -> usize {
@@ -101,7 +110,8 @@ impl ProgressReporter {
         let id = pad(step.map_or(sentence.word, |step| step.summary.id.as_str()), self.step_width());
         let took = step.and_then(StepState::duration_ms).map(time::prose).unwrap_or_default();
         let took = self.theme.paint(Role::Dim, pad(&took, 8)).to_string();
-        let text = if sentence.text.is_empty() { sentence.word } else { &sentence.text };
+        let title = step.map_or(sentence.word, |step| step.summary.title.as_str());
+        let text = if sentence.text.is_empty() { title } else { &sentence.text };
         let room = self.theme.width().saturating_sub(self.step_width() + 14);
         let text = cut(&clean::line(text), room.max(20));
         self.say(format!("{glyph} {id}  {took}  {text}").trim_end())

@@ -169,7 +169,7 @@ fn evidence(page: &mut Page, step: &StepState, failure: &Failure) {
         page.pair(2, LABELS, "cause", cause);
     }
     if let Some(kubectl) = &step.kubectl {
-        page.pair(2, LABELS, "by hand", kubectl);
+        page.verbatim(2, LABELS, "by hand", kubectl);
     }
 }
 

@@ -86,7 +86,7 @@ fn a_replay_prints_what_the_live_run_printed() {
 }
 
 #[test]
-fn waiting_is_told_when_it_changes_and_not_more_often_than_every_ten_seconds() {
+fn waiting_is_told_when_it_lasts_and_changes_and_not_more_often_than_every_ten_seconds() {
     let mut tape = testing::Tape::start(testing::cluster());
     tape.at(0, EventKind::StepStarted { step: testing::id("call") });
     for second in 0..60_u64 {
@@ -97,7 +97,7 @@ fn waiting_is_told_when_it_changes_and_not_more_often_than_every_ten_seconds() {
         tape.at(90_000, EventKind::Waiting { step: testing::id("call"), what: "pod a, 50 of 60 ready".to_owned() });
     }
     let text = lines(&tape.end(), Verbosity::Normal);
-    assert_eq!(text.matches("waiting for").count(), 6, "{text}");
+    assert_eq!(text.matches("waiting for").count(), 7, "{text}");
 }
 
 #[test]
