@@ -31,7 +31,8 @@ impl Proxy {
             None => (None, authority),
         };
         let (host, port) = split_port(address).ok_or_else(bad)?;
-        if host.is_empty() {
+        // An IPv6 address without brackets: which colon is the port's cannot be known.
+        if host.is_empty() || (host.contains(':') && !address.starts_with('[')) {
             return Err(bad());
         }
         let port = match port {
