@@ -45,8 +45,19 @@ impl Setting {
         let origin = path.display().to_string();
         let text = read_text(&path, WORLD_BYTES)
             .map_err(|problem| CliError::invalid(format!("the world {origin}: {}", problem.text())))?;
-        let world = World::parse(&text).map_err(|error| CliError::invalid(format!("{origin}: {error}")))?;
+        let world = World::parse(&text).map_err(|error| {
+            let invalid = CliError::invalid(format!("the world {origin}: {error}"));
+            match text.contains("kind: Runbook") {
+                true => invalid.help("this is a runbook; its world is a file of its own, usually world.yaml beside it"),
+                false => invalid,
+            }
+        })?;
         Ok(Self { world, origin, text })
+    }
+
+    /// Whether no world was named or found, so that the lab starts empty.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 
     /// Draws what varies from another seed.

@@ -98,6 +98,11 @@ impl Rehearse {
             if !stored.is_empty() {
                 io.message(&format!("not simulated: stored without effect were {}\n", stored.join(", ")));
             }
+            if setting.is_empty() && state.result != Some(RunResult::Passed) {
+                io.message(
+                    "note: there is no world.yaml beside the runbook, so the lab started empty (--world FILE)\n",
+                );
+            }
             tell_failed(&shared.into_inner().finish(&state), io);
             Ok(state.result.map_or(ExitCode::Target, RunResult::exit))
         })

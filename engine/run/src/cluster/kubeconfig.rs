@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use http::Uri;
 use kube::Config;
-use kube::config::{AuthInfo, Cluster as ClusterEntry, ExecAuthCluster, Kubeconfig};
+use kube::config::{AuthInfo, Cluster as ClusterEntry, ExecAuthCluster, Kubeconfig, KubeconfigError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -41,7 +41,7 @@ impl ContextChoice {
 /// [`ClusterError::Config`] where the kubeconfig cannot be read.
 pub fn contexts(file: Option<&Path>) -> Result<Vec<String>, ClusterError> {
     let kubeconfig = file.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
-    let kubeconfig = kubeconfig.map_err(|error| ClusterError::Config(super::client::chain(&error)))?;
+    let kubeconfig = kubeconfig.map_err(unreadable)?;
     Ok(kubeconfig.contexts.into_iter().map(|entry| entry.name).collect())
 }
 
@@ -67,8 +67,16 @@ pub(super) fn choose(choice: &ContextChoice, file: Option<&PathBuf>, env: &Proxy
         Some(path) => Kubeconfig::read_from(path),
         None => Kubeconfig::read(),
     };
-    let kubeconfig = kubeconfig.map_err(|error| ClusterError::Config(super::client::chain(&error)))?;
+    let kubeconfig = kubeconfig.map_err(unreadable)?;
     from_kubeconfig(&kubeconfig, choice, env)
+}
+
+/// Why a kubeconfig cannot be used; kube's own sentence quotes the path twice.
+fn unreadable(error: KubeconfigError) -> ClusterError {
+    ClusterError::Config(match error {
+        KubeconfigError::ReadConfig(error, path) => format!("the kubeconfig {}: {error}", path.display()),
+        other => super::client::chain(&other),
+    })
 }
 
 fn from_kubeconfig(kubeconfig: &Kubeconfig, choice: &ContextChoice, env: &ProxyEnv) -> Result<Chosen, ClusterError> {
