@@ -1,6 +1,6 @@
 //! Kubernetes' HTTP API over the store.
 //!
-//! Invariant: all that clients can see or do goes through [`Api::handle`]; there is no second door.
+//! Invariant: all that clients can see or do goes through `Api::handle`; there is no second door.
 
 mod body;
 mod cells;

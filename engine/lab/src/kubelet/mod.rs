@@ -1,6 +1,6 @@
 //! The kubelet of the lab's one node, with its scheduler: turns Pod objects into running programs and tells how they fare.
 //!
-//! Invariant: what a pod is doing stands in one [`PodState`](state::PodState); the status in the store is computed from it.
+//! Invariant: what a pod is doing stands in one `PodState`; the status in the store is computed from it.
 
 mod container;
 mod create;
