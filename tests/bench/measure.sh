@@ -3,6 +3,7 @@
 #
 #   tests/bench/measure.sh            build, measure, print a table
 #   RUNS=50 tests/bench/measure.sh    more samples of each
+#   BIN=FILE tests/bench/measure.sh   measure a binary that is there already
 #
 # Wall time is the median of RUNS samples, with the least beside it: on a busy machine the least is nearer the truth.
 # `cargo bench` measures what happens inside a process. Nothing here fails for being slow.
@@ -11,8 +12,10 @@ cd "$(dirname "$0")/../.."
 
 RUNS=${RUNS:-20}
 BOOK=runbooks/external-https-proxy
-cargo build --release --locked --quiet --bin periplus
-BIN=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/periplus
+if [ -z "${BIN:-}" ]; then
+  cargo build --release --locked --quiet --bin periplus
+  BIN=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/periplus
+fi
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 export XDG_STATE_HOME=$WORK/state NO_COLOR=1
