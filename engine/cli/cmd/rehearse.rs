@@ -98,7 +98,7 @@ impl Rehearse {
             if !stored.is_empty() {
                 io.message(&format!("not simulated: stored without effect were {}\n", stored.join(", ")));
             }
-            if setting.is_empty() && state.result != Some(RunResult::Passed) {
+            if setting.is_empty() && state.result == Some(RunResult::Inconclusive) {
                 io.message(
                     "note: there is no world.yaml beside the runbook, so the lab started empty (--world FILE)\n",
                 );

@@ -10,7 +10,7 @@ use crate::status::Status;
 use crate::store::meta;
 
 impl Call<'_> {
-    /// The body as a generic document, JSON or YAML.
+    /// The body as a generic document: JSON, YAML, or protobuf for a kind of Kubernetes' own.
     pub(super) fn document(&self) -> Result<Value, Status> {
         match self.content_type.as_str() {
             "application/yaml" | "application/apply-patch+yaml" => parse_yaml(&self.body),
@@ -22,6 +22,7 @@ impl Call<'_> {
                     self.resource.kind
                 ))
             }),
+            "application/vnd.kubernetes.protobuf" if !self.resource.is_custom() => super::protobuf::parse(&self.body),
             _ => Err(Status::unsupported_media_type(&["application/json", "application/yaml"])),
         }
     }

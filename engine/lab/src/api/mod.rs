@@ -11,6 +11,7 @@ mod discovery;
 mod document;
 mod jsonpath;
 mod patch;
+mod protobuf;
 mod query;
 mod review;
 mod route;
