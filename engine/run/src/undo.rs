@@ -4,8 +4,11 @@
 //! Nothing that someone else changed since is touched, unless the caller forces it. Every step back is announced in the
 //! journal before it goes out, so that an undo that was cut off can be started again.
 
-use periplus_core::change::{FieldChange, recreatable, restore};
+use std::collections::BTreeSet;
+
+use periplus_core::change::{FieldChange, ObjectKey, recreatable, restore};
 use periplus_core::event::{Before, EventKind, Operation, UndoResult};
+use periplus_core::model::StepId;
 use periplus_core::state::{ChangeProgress, ChangeState};
 use periplus_core::yaml_edit;
 use serde_json::Value;
@@ -38,13 +41,15 @@ pub(crate) async fn undo(
     let keep = ledger.state().started.as_ref().map_or_else(Vec::new, |started| started.keep.clone());
     ledger.fact(EventKind::UndoStarted { changes: u32::try_from(standing.len()).unwrap_or(u32::MAX) }).await?;
     let mut complete = true;
+    let passing = passing(&standing, &keep);
     for change in standing {
         let id = change.intent.change;
         ledger.fact(EventKind::UndoIntended { change: id, object: change.intent.object.clone() }).await?;
         let result = if keep.contains(&change.step) {
             UndoResult::Kept
         } else {
-            take_back(cluster, &change, options.force).await
+            let passing = passing.contains(&change.intent.object);
+            take_back(cluster, &change, passing, options.force).await
         };
         complete &= result.is_complete();
         ledger.fact(EventKind::UndoFinished { change: id, result }).await?;
@@ -52,7 +57,15 @@ pub(crate) async fn undo(
     Ok(complete)
 }
 
-async fn take_back(cluster: &Cluster, change: &ChangeState, force: bool) -> UndoResult {
+/// The objects that the run created and deleted again: they were not there before, and need not come back to go.
+fn passing(standing: &[ChangeState], keep: &[StepId]) -> BTreeSet<ObjectKey> {
+    let created = |change: &&ChangeState| change.intent.before == Before::Absent && !keep.contains(&change.step);
+    let created: BTreeSet<&ObjectKey> = standing.iter().filter(created).map(|change| &change.intent.object).collect();
+    let deleted = standing.iter().filter(|change| change.intent.operation == Operation::Delete);
+    deleted.map(|change| &change.intent.object).filter(|object| created.contains(object)).cloned().collect()
+}
+
+async fn take_back(cluster: &Cluster, change: &ChangeState, passing: bool, force: bool) -> UndoResult {
     let intent = &change.intent;
     if let Operation::Exec { command } = &intent.operation {
         return UndoResult::Refused { reason: format!("what `{command}` did cannot be known") };
@@ -61,6 +74,9 @@ async fn take_back(cluster: &Cluster, change: &ChangeState, force: bool) -> Undo
     let tried = async {
         let resource = cluster.resolve(Some(&key.api_version), &key.kind).await?;
         let address = ObjectAddress { resource, namespace: key.namespace.clone(), name: key.name.clone() };
+        if passing && cluster.find(&address).await?.is_none() {
+            return Ok(UndoResult::AlreadyUndone);
+        }
         match (&intent.before, &intent.operation) {
             (Before::Absent, _) => delete(cluster, &address, change, force).await,
             (Before::Present { object }, Operation::Delete) => recreate(cluster, &address, object).await,
