@@ -31,6 +31,8 @@ impl std::fmt::Display for ObjectKey {
     /// `ConfigMap istio-system/istio`, as messages name objects.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.namespace {
+            // An exec is announced before its pod is chosen.
+            Some(namespace) if self.name.is_empty() => write!(f, "{} of {namespace}", self.kind),
             Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
             None => write!(f, "{} {}", self.kind, self.name),
         }

@@ -123,6 +123,9 @@ impl<W: Write> Reporter for LineReporter<W> {
                 self.line(event.elapsed_ms, None, "param", Role::Dim, &text)?;
             }
         }
+        if let EventKind::StepFinished { step, .. } = &event.kind {
+            self.waiting.remove(step);
+        }
         self.tell_waits(event.elapsed_ms)?;
         if let EventKind::Waiting { step, what } = &event.kind {
             let waiting = self.waiting.entry(step.clone()).or_insert_with(|| (event.elapsed_ms, String::new()));

@@ -233,10 +233,32 @@ fn warnings(page: &mut Page, state: &RunState) {
 }
 
 fn left_behind(page: &mut Page, state: &RunState, started: &RunStarted) {
-    if state.standing_changes().next().is_some() && !started.target.is_lab() {
+    if started.target.is_lab() {
+        not_undone(page, state);
+    } else if state.standing_changes().next().is_some() {
         page.blank();
         standing(page, state);
     }
+}
+
+/// What the clean-up of a rehearsal left: nobody has to act, but the run on a cluster will leave it, too.
+fn not_undone(page: &mut Page, state: &RunState) {
+    let reason = |result: &UndoResult| match result {
+        UndoResult::Refused { reason } => Some(reason.clone()),
+        UndoResult::Failed { error } => Some(error.clone()),
+        _ => None,
+    };
+    let left: Vec<_> =
+        state.changes.values().filter_map(|change| Some((change, change.undone.as_ref().and_then(reason)?))).collect();
+    if left.is_empty() {
+        return;
+    }
+    page.blank();
+    page.line(0, Role::Strong, "Not taken back by the clean-up");
+    for (change, why) in &left {
+        page.prose(2, Role::Plain, &format!("{} by {}: {why}", change.intent.object, change.step));
+    }
+    page.prose(2, Role::Dim, "What is meant to stay belongs into `cleanup: {keep: [STEP]}`.");
 }
 
 fn standing(page: &mut Page, state: &RunState) {
