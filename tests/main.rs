@@ -7,4 +7,5 @@ mod architecture;
 mod cli;
 mod readme;
 mod rehearsal;
+mod rehearsal_verbs;
 mod targets;
