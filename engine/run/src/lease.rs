@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
-use crate::cluster::{Cluster, LeaseError, LeaseSpec};
+use crate::cluster::{Cluster, LeaseError, LeaseSpec, lease_name};
 
 /// How long a lease is held without being renewed: after a crash another run may start then.
 const DURATION: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ impl Held {
         let spec = LeaseSpec {
             namespace: namespace.to_owned(),
             runbook: started.runbook.name.clone(),
-            holder: format!("{who}run {}", started.run),
+            holder: format!("{who}{}", holder(started)),
             duration: DURATION,
         };
         let mut lease = cluster.acquire_lease(&spec, clock.now()).await?;
@@ -67,4 +67,15 @@ impl Held {
         // The renewing task ends by itself; that it died would only leave a lease that runs out.
         drop(self.renewing.await);
     }
+}
+
+/// The part of a holder's name that tells runs apart.
+fn holder(started: &RunStarted) -> String {
+    format!("run {}", started.run)
+}
+
+/// Removes the lease that a run left behind when it was killed, in whichever namespace. One that may not be looked for,
+/// or not be removed, runs out by itself.
+pub(crate) async fn sweep(cluster: &Cluster, started: &RunStarted) {
+    drop(cluster.drop_leases(&lease_name(&started.runbook.name), &holder(started)).await);
 }

@@ -15,7 +15,7 @@ use crate::bench::Bench;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, LeaseError};
 use crate::journal::{JournalWriter, StateDirError};
-use crate::lease::Held;
+use crate::lease::{self, Held};
 use crate::ledger::{Ledger, Sink};
 use crate::requires;
 use crate::scheduler::{Pace, Scheduler};
@@ -183,6 +183,9 @@ pub async fn undo_run(
 ) -> Result<(RunState, bool), RunError> {
     let mut ledger = Ledger::new(state, journal, sink, clock);
     let complete = undo::undo(cluster, &mut ledger, options).await?;
+    if let Some(started) = &ledger.state().started {
+        lease::sweep(cluster, started).await;
+    }
     Ok((ledger.into_state(), complete))
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::Cluster;
 use super::error::ClusterError;
-use super::objects::ObjectAddress;
+use super::objects::{ObjectAddress, Selector};
 use super::write::DeleteOptions;
 
 /// Which lease, and in whose name.
@@ -76,7 +76,7 @@ impl LeaseSpec {
     /// Name of the lease.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("periplus-{}", self.runbook)
+        lease_name(&self.runbook)
     }
 
     fn seconds(&self) -> u64 {
@@ -84,7 +84,43 @@ impl LeaseSpec {
     }
 }
 
+/// Name of a runbook's lease.
+pub(crate) fn lease_name(runbook: &str) -> String {
+    format!("periplus-{runbook}")
+}
+
 impl Cluster {
+    /// Deletes the leases of this name, in all namespaces, whose holder ends with `holder`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever stood in the way. A lease that changed hands meanwhile is left alone, and is no error.
+    pub(crate) async fn drop_leases(&self, name: &str, holder: &str) -> Result<(), ClusterError> {
+        let resource = self.resolve(Some("coordination.k8s.io/v1"), "Lease").await?;
+        let named = Selector { fields: format!("metadata.name={name}"), ..Selector::default() };
+        for lease in self.list(&resource, None, &named).await?.items {
+            let text = |pointer: &str| lease.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+            if !text("/spec/holderIdentity").is_some_and(|held| held.ends_with(holder)) {
+                continue;
+            }
+            let at = ObjectAddress {
+                resource: resource.clone(),
+                namespace: text("/metadata/namespace"),
+                name: name.to_owned(),
+            };
+            let options = DeleteOptions {
+                uid: text("/metadata/uid"),
+                resource_version: text("/metadata/resourceVersion"),
+                ..DeleteOptions::default()
+            };
+            match self.delete(&at, &options).await {
+                Ok(_) | Err(ClusterError::NotFound(_) | ClusterError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a lease: a free one, one that ran out, or one that `spec.holder` already holds.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub use exec::{ExecOutcome, ExecRequest, Inconclusive, MAX_OUTPUT, Output};
 pub use files::{FileError, FileLine, FileMark, FileSource, FileStream};
 pub use identity::Identity;
 pub use kubeconfig::{ContextChoice, contexts};
+pub(crate) use lease::lease_name;
 pub use lease::{Lease, LeaseError, LeaseSpec};
 pub use log_window::{LogLine, LogMark};
 pub use logs::{LogSource, LogStream};
