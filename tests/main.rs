@@ -8,4 +8,5 @@ mod cli;
 mod readme;
 mod rehearsal;
 mod rehearsal_verbs;
+mod run;
 mod targets;
