@@ -294,3 +294,21 @@ fn a_change_is_not_confirmed_without_a_terminal() {
     lab.call(&["run", "go", "--context", "@current"]).code(2).says(&["there is no terminal"]);
     assert_eq!(lab.objects(), before);
 }
+
+#[test]
+fn an_exec_that_breaks_off_is_no_answer_on_loopback_either() {
+    let lab = lab("faults:\n  - exec-cut: {count: 9}\n");
+    let sleep = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/external-https-proxy/manifests/sleep.yaml");
+    lab.file("secret/runbook.yaml", &SECRET.replace("equals: never", "not-contains: never"));
+    lab.file("secret/sleep.yaml", &std::fs::read_to_string(sleep).expect("the manifest is in the repository"));
+    lab.run("secret", &[]).code(3).says(&["INCONCLUSIVE  use"]);
+}
+
+#[test]
+fn a_watch_that_breaks_off_is_taken_up_again() {
+    let lab = lab("faults:\n  - watch-drop: {count: 3}\n");
+    let sleep = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/external-https-proxy/manifests/sleep.yaml");
+    lab.file("secret/runbook.yaml", SECRET);
+    lab.file("secret/sleep.yaml", &std::fs::read_to_string(sleep).expect("the manifest is in the repository"));
+    lab.run("secret", &["--until", "client"]).code(0);
+}
