@@ -203,3 +203,18 @@ fn a_requirement_that_is_not_met_stops_before_the_first_change() {
         .code(3)
         .prints(&["there is no ConfigMap istio-system/other", "13 not run"]);
 }
+
+#[test]
+fn every_line_of_json_fits_the_committed_schema() {
+    let schema = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/event.v1.json"))
+        .expect("the schema is in the repository");
+    let schema = serde_json::from_str(&schema).expect("it is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    let args = ["--output", "json", "--cleanup", "--set", "TITLE=Other"];
+    let done = Tutorial::new().args(&args).rehearse().code(1);
+    for line in done.stdout().lines() {
+        let event = serde_json::from_str(line).expect("each line is JSON");
+        let errors: Vec<String> = validator.iter_errors(&event).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{line}");
+    }
+}

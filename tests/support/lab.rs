@@ -159,8 +159,8 @@ impl Call {
 
     /// Sends a signal, such as `INT`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
-        assert!(sent.expect("a shell").success());
+        // The program may have ended by itself meanwhile; how it ended is what tests look at.
+        Command::new("/bin/sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().expect("a shell");
     }
 
     /// Waits for the program's end.

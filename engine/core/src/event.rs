@@ -27,6 +27,24 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// An event as `--output json` writes it, a line each: with what tells where it belongs should it get lost from the rest.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventLine<'a> {
+    /// The run; absent before it has an id.
+    pub run: Option<&'a RunId>,
+    /// `lab`, or the context of the cluster.
+    pub target: &'a str,
+    /// As [`Event::seq`].
+    pub seq: u64,
+    /// As [`Event::at`].
+    pub at: Timestamp,
+    /// As [`Event::elapsed_ms`].
+    pub elapsed_ms: u64,
+    /// As [`Event::kind`].
+    pub kind: &'a EventKind,
+}
+
 /// What happened.
 ///
 /// `RunStarted` is always first and `RunFinished` always last. A step's events lie between its `StepStarted` and its

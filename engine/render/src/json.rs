@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use periplus_core::change::{FieldChange, ObjectKey};
 use periplus_core::event::{
-    Event, EventKind, ExecReport, Operation, ParamShown, RunId, RunbookRef, StepSummary, Target, UndoResult,
+    Event, EventKind, EventLine, ExecReport, Operation, ParamShown, RunId, RunbookRef, StepSummary, Target, UndoResult,
 };
 use periplus_core::expect::{Excerpt, Mismatch};
 use periplus_core::model::StepId;
@@ -26,17 +26,6 @@ pub struct JsonLines<W> {
     target: String,
 }
 
-/// One line.
-#[derive(Serialize)]
-struct Line<'a> {
-    run: Option<&'a RunId>,
-    target: &'a str,
-    seq: u64,
-    at: Timestamp,
-    elapsed_ms: u64,
-    event: &'a EventKind,
-}
-
 impl<W: Write> JsonLines<W> {
     /// Writes to `out`.
     pub const fn new(out: W) -> Self {
@@ -50,13 +39,13 @@ impl<W: Write> Reporter for JsonLines<W> {
             self.run = Some(started.run.clone());
             target_word(&started.target).clone_into(&mut self.target);
         }
-        let line = Line {
+        let line = EventLine {
             run: self.run.as_ref(),
             target: &self.target,
             seq: event.seq,
             at: event.at,
             elapsed_ms: event.elapsed_ms,
-            event: &event.kind,
+            kind: &event.kind,
         };
         serde_json::to_writer(&mut self.out, &line)?;
         self.out.write_all(b"\n")?;
@@ -259,7 +248,7 @@ mod tests {
         for (line, event) in lines.iter().zip(&events) {
             assert_eq!(line["run"], "proxy-20260101T000000Z-00c0");
             assert_eq!(line["target"], "lab");
-            assert_eq!(line["event"], serde_json::to_value(&event.kind).expect("plain data"));
+            assert_eq!(line["kind"], serde_json::to_value(&event.kind).expect("plain data"));
         }
     }
 
