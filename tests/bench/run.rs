@@ -76,7 +76,10 @@ fn lab() -> (Runtime, Lab, Cluster) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let lab = runtime.block_on(Lab::builder().build()).expect("an empty lab");
     let uri = "http://lab".parse().expect("a URI");
+    // The client's stack starts a task.
+    let entered = runtime.enter();
     let cluster = Cluster::over(lab.connector(), &uri, "bench").expect("a client");
+    drop(entered);
     (runtime, lab, cluster)
 }
 

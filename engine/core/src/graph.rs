@@ -39,6 +39,8 @@ pub struct Cycle(pub Vec<usize>);
 pub struct Dag {
     graph: DiGraph<(), EdgeKind, u32>,
     order: Vec<usize>,
+    /// For each step its place in `order`.
+    ranks: Vec<usize>,
 }
 
 impl Dag {
@@ -71,7 +73,14 @@ impl Dag {
             }
         }
         let order = kahn(&graph);
-        if order.len() == waits.len() { Ok(Self { graph, order }) } else { Err(cycles(&graph)) }
+        if order.len() < waits.len() {
+            return Err(cycles(&graph));
+        }
+        let mut ranks = vec![0; order.len()];
+        for (rank, &step) in order.iter().enumerate() {
+            ranks[step] = rank;
+        }
+        Ok(Self { graph, order, ranks })
     }
 
     /// Number of steps.
@@ -135,6 +144,8 @@ impl Dag {
     }
 
     /// Whether `step` is sure to start only after `before` has ended.
+    ///
+    /// Looks only at what lies between the two in [`Self::order`], so that asking for near steps is cheap in a long runbook.
     #[must_use]
     pub fn is_upstream(&self, before: usize, step: usize) -> bool {
         let mut seen = BTreeSet::new();
@@ -144,7 +155,7 @@ impl Dag {
                 if next == before {
                     return true;
                 }
-                if seen.insert(next) {
+                if self.ranks[next] > self.ranks[before] && seen.insert(next) {
                     open.push(next);
                 }
             }

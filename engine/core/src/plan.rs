@@ -53,11 +53,13 @@ impl Plan {
         captures: &[Vec<usize>],
     ) -> Result<Self, Vec<Diagnostic>> {
         let chosen = choose(&runbook, &dag, selection, captures)?;
-        let judged_by = observations(&runbook, &chosen);
+        let positions: BTreeMap<&StepId, usize> =
+            runbook.steps.iter().enumerate().map(|(position, step)| (&step.id.value, position)).collect();
+        let judged_by = observations(&runbook, &chosen, &positions);
         let mut read_by: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for &reader in &chosen {
             if let Verb::LogGrep(grep) = &runbook.steps[reader].verb
-                && let Some(since) = grep.since.as_ref().and_then(|since| runbook.position(&since.value))
+                && let Some(since) = grep.since.as_ref().and_then(|since| positions.get(&since.value).copied())
             {
                 read_by.entry(since).or_default().push(reader);
             }
@@ -174,11 +176,15 @@ fn choose(
 
 /// An `expect-output` right below its exec, or below others that judge the same one, belongs to the observation. One
 /// with a condition or an order of its own is judged by itself, on the last attempt's output.
-fn observations(runbook: &Runbook, chosen: &BTreeSet<usize>) -> BTreeMap<usize, Vec<usize>> {
+fn observations(
+    runbook: &Runbook,
+    chosen: &BTreeSet<usize>,
+    positions: &BTreeMap<&StepId, usize>,
+) -> BTreeMap<usize, Vec<usize>> {
     let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (position, step) in runbook.steps.iter().enumerate() {
         let Verb::ExpectOutput(expect) = &step.verb else { continue };
-        let Some(exec) = expect.of.as_ref().and_then(|of| runbook.position(&of.value)) else { continue };
+        let Some(exec) = expect.of.as_ref().and_then(|of| positions.get(&of.value).copied()) else { continue };
         let judges = found.get(&exec).map_or(0, Vec::len);
         let adjacent = exec + judges + 1 == position;
         let plain = step.when.is_none() && step.needs.is_none();
