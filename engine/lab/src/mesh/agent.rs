@@ -5,7 +5,7 @@
 
 use super::health;
 use crate::net::{Interceptor, LineSink, NetNs, Socket};
-use crate::process::{Exit, Process, SIGINT, SIGTERM};
+use crate::process::{Exit, Process};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -89,7 +89,7 @@ async fn proxy(process: Process) -> Exit {
     let place = Place(process.net.clone());
     let now = crate::clock::rfc3339_micros(process.clock.now());
     process.warn(format!("{now}\tinfo\tEnvoy proxy is ready\n")).await;
-    let mut stop = Box::pin(stopped(&process));
+    let mut stop = Box::pin(process.stopped());
     let mut health = Box::pin(health::serve(health, process.clock.clone()));
     let exit = loop {
         tokio::select! {
@@ -110,20 +110,4 @@ async fn proxy(process: Process) -> Exit {
 async fn write(process: &Process, line: &str) {
     // A log that cannot be written stops no connection.
     let _ = process.stdout().write_all(line.as_bytes()).await;
-}
-
-/// Waits for a signal that ends the agent.
-async fn stopped(process: &Process) -> Exit {
-    let Some(mut signals) = process.handle_signals() else { return std::future::pending().await };
-    loop {
-        if signals.changed().await.is_err() {
-            return std::future::pending().await;
-        }
-        let signal = *signals.borrow_and_update();
-        match signal {
-            Some(SIGTERM | SIGINT) => return Exit::SUCCESS,
-            Some(signal) => return Exit::Signal(signal),
-            None => {}
-        }
-    }
 }

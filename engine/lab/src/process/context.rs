@@ -2,7 +2,7 @@
 //!
 //! Invariant: everything a program may touch is a field here.
 
-use super::{Container, Exit, Fd, IoError, SIGPIPE};
+use super::{Container, Exit, Fd, IoError, SIGINT, SIGPIPE, SIGTERM};
 use crate::clock::Clock;
 use crate::fs::{self, Device, Fs, FsError, OpenOptions};
 use crate::image::Image;
@@ -141,5 +141,22 @@ impl Process {
     #[must_use]
     pub fn handle_signals(&self) -> Option<watch::Receiver<Option<u8>>> {
         self.container.handle_signals(self.pid)
+    }
+
+    /// Waits for a signal that ends this process, as a server does that closes down by itself: with success after a
+    /// polite one, by the signal after any other.
+    pub async fn stopped(&self) -> Exit {
+        let Some(mut signals) = self.handle_signals() else { return std::future::pending().await };
+        loop {
+            if signals.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            let signal = *signals.borrow_and_update();
+            match signal {
+                Some(SIGTERM | SIGINT) => return Exit::SUCCESS,
+                Some(signal) => return Exit::Signal(signal),
+                None => {}
+            }
+        }
     }
 }

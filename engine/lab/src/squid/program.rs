@@ -6,7 +6,7 @@ use super::conf::{Conf, ConfError, DEFAULT_PATH};
 use super::reply::Version;
 use super::serve::Proxy;
 use crate::net::Listener;
-use crate::process::{Exit, Process, SIGINT, SIGTERM};
+use crate::process::{Exit, Process};
 use futures::stream::{SelectAll, StreamExt};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -50,7 +50,7 @@ pub async fn main(process: Process) -> Exit {
 async fn run(process: &Process, proxy: Arc<Proxy>, listeners: Vec<Listener>) -> Exit {
     let mut arrivals: SelectAll<_> = listeners.into_iter().map(|listener| Box::pin(arrivals(listener))).collect();
     let mut connections = JoinSet::new();
-    let mut stop = Box::pin(stopped(process));
+    let mut stop = Box::pin(process.stopped());
     loop {
         tokio::select! {
             biased;
@@ -72,22 +72,6 @@ fn arrivals(listener: Listener) -> impl futures::Stream<Item = crate::net::Socke
         let socket = listener.accept().await.ok()?;
         Some((socket, listener))
     })
-}
-
-/// Waits for a signal that ends Squid.
-async fn stopped(process: &Process) -> Exit {
-    let Some(mut signals) = process.handle_signals() else { return std::future::pending().await };
-    loop {
-        if signals.changed().await.is_err() {
-            return std::future::pending().await;
-        }
-        let signal = *signals.borrow_and_update();
-        match signal {
-            Some(SIGTERM | SIGINT) => return Exit::SUCCESS,
-            Some(signal) => return Exit::Signal(signal),
-            None => {}
-        }
-    }
 }
 
 /// The configuration file that the options name. All other options are about daemons and debug output.
