@@ -210,14 +210,20 @@ impl Pattern {
     #[must_use]
     pub fn captures(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        for element in &self.elements {
-            if let Element::Token { name: Some(name), .. } = element
-                && !names.contains(&name.as_str())
-            {
-                names.push(name.as_str());
+        for (_, name) in self.named() {
+            if !names.contains(&name) {
+                names.push(name);
             }
         }
         names
+    }
+
+    /// The tokens that have a name, with it, in order. A name may stand more than once.
+    pub fn named(&self) -> impl Iterator<Item = (Token, &str)> {
+        self.elements.iter().filter_map(|element| match element {
+            Element::Token { token, name: Some(name) } => Some((*token, name.as_str())),
+            _ => None,
+        })
     }
 
     /// Whether nothing stands in the pattern but `...`, `[..]` and blanks, so that it asks for nothing in particular.
