@@ -46,7 +46,7 @@ fn mends(text: &str) -> Vec<(Range<usize>, String)> {
                 }
             }
             Event::Start(Tag::Heading { level, .. }) if level as usize <= HEADINGS_BELOW => {
-                edits.push(lowered(text, &range, level))
+                edits.push(lowered(text, &range, level));
             }
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
                 edits.extend(renamed(text, &range, &info));

@@ -8,6 +8,7 @@
 //! Every text of a runbook passes through one function for the place where it stands, so that none can break the page.
 
 pub mod commands;
+mod difference;
 mod example;
 mod index;
 mod markdown;
@@ -17,6 +18,7 @@ mod sample;
 mod verified;
 mod words;
 
+pub use difference::difference;
 pub use index::{INDEX_MARKER, IndexEntry, index};
 pub use page::{PageSource, marker, page};
 pub use verified::{NotVerified, Verified};
