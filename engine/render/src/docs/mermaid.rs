@@ -13,7 +13,7 @@ use crate::clean;
 const MOST_STEPS: usize = 80;
 
 /// Characters of a label.
-const LABEL: usize = 60;
+const LABEL: usize = 120;
 
 /// The picture, or nothing for a runbook of one step or of more than a picture can show. `order` holds the positions of
 /// the steps in the order of their numbers.
@@ -88,6 +88,6 @@ mod tests {
     fn labels_hold_nothing_that_mermaid_reads() {
         assert_eq!(label("a \"b\" `c` #1; <d>"), "a #34;b#34; #96;c#96; #35;1#59; #60;d#62;");
         assert_eq!(label("x\ny\u{202e}"), "x#92;ny#92;u#123;202e#125;");
-        assert_eq!(label(&"x".repeat(99)).chars().count(), 61);
+        assert_eq!(label(&"x".repeat(999)).chars().count(), 121);
     }
 }

@@ -192,7 +192,8 @@ fn texts(check: &Check) -> Vec<String> {
         Stream::Both => "The output, standard error included,",
     };
     let mut must = Vec::new();
-    if let Some(find) = &check.find {
+    let has_sample = check.equals.is_some() || check.lines.is_some();
+    if let Some(find) = check.find.as_ref().filter(|_| !has_sample) {
         must.push(format!("Of the output only what matches {} counts.", words::code(&find.raw)));
     }
     if !check.contains.is_empty() {
@@ -211,7 +212,7 @@ fn texts(check: &Check) -> Vec<String> {
         (None, Some(most)) => must.push(format!("The number must be at most {}.", bound(most))),
         (None, None) => {}
     }
-    if check.stream == Stream::Stderr && (check.equals.is_some() || check.lines.is_some()) {
+    if check.stream == Stream::Stderr && has_sample {
         must.push("This stands on standard error.".to_owned());
     }
     must
