@@ -5,6 +5,7 @@ mod support;
 
 mod architecture;
 mod cli;
+mod docs;
 mod readme;
 mod rehearsal;
 mod rehearsal_verbs;
