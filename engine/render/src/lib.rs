@@ -12,6 +12,7 @@
 
 pub mod clean;
 pub mod diag;
+pub mod docs;
 pub mod fanout;
 pub mod history;
 pub mod json;

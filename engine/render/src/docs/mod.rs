@@ -1,0 +1,3 @@
+//! Pages made from runbooks.
+
+pub mod commands;
