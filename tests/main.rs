@@ -10,4 +10,5 @@ mod readme;
 mod rehearsal;
 mod rehearsal_verbs;
 mod run;
+mod runbooks;
 mod targets;
