@@ -31,6 +31,24 @@ enum Element {
     AnyLines,
 }
 
+/// A part of a pattern, for those who say the same in another notation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatternPart<'a> {
+    /// Text with its templates whole and its escapes undone; may span lines.
+    Text(&'a str),
+    /// A value that is left open.
+    Token {
+        /// What it takes.
+        token: Token,
+        /// What it is kept under.
+        name: Option<&'a str>,
+    },
+    /// `[..]`: any text within the line.
+    Any,
+    /// `...` alone on a line: any lines. The line break after it belongs to it.
+    AnyLines,
+}
+
 /// Something in a pattern that is read as plain text and was probably meant otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternWarning {
@@ -179,6 +197,16 @@ impl Pattern {
             }
         }
         names
+    }
+
+    /// What the pattern is made of, in order.
+    pub fn parts(&self) -> impl Iterator<Item = PatternPart<'_>> {
+        self.elements.iter().map(|element| match element {
+            Element::Text(text) => PatternPart::Text(text),
+            Element::Token { token, name } => PatternPart::Token { token: *token, name: name.as_deref() },
+            Element::Any => PatternPart::Any,
+            Element::AnyLines => PatternPart::AnyLines,
+        })
     }
 
     /// Whether nothing stands in the pattern but `...`, `[..]` and blanks, so that it asks for nothing in particular.

@@ -228,3 +228,21 @@ fn many_tokens_on_a_line_compile_or_are_refused() {
     let (pattern, _) = Pattern::parse(&"[addr]".repeat(10_000)).expect("a pattern");
     assert!(matches!(pattern.fill(&mut fill_with("")), Err(FillError::Line(_))));
 }
+
+#[test]
+fn a_pattern_tells_its_parts() {
+    let (pattern, _) = Pattern::parse("a {{X}} [int:N]\n...\nb[..]\n").expect("a pattern");
+    let parts: Vec<PatternPart<'_>> = pattern.parts().collect();
+    assert_eq!(
+        parts,
+        [
+            PatternPart::Text("a {{X}} "),
+            PatternPart::Token { token: Token::Int, name: Some("N") },
+            PatternPart::Text("\n"),
+            PatternPart::AnyLines,
+            PatternPart::Text("b"),
+            PatternPart::Any,
+            PatternPart::Text("\n"),
+        ]
+    );
+}
