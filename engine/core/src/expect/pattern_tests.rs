@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::{Captures, FillError, Pattern, PatternError, PatternWarning};
+use super::{Captures, FillError, Pattern, PatternError, PatternPart, PatternWarning, Token};
 
 /// Fills `{{X}}` with a value.
 fn fill_with(value: &str) -> impl FnMut(&str) -> Result<String, Infallible> + '_ {
