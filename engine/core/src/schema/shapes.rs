@@ -31,8 +31,8 @@ macro_rules! shape {
 }
 
 shape! {
-    /// Text that may hold a template; a number or a boolean is taken as it is written.
-    Text = {"type": ["string", "number", "boolean"]};
+    /// Text that may hold a template; a number or a boolean is taken as it is written. The comment tells it from prose.
+    Text = {"type": ["string", "number", "boolean"], "$comment": "template"};
     /// Text in which nothing is filled in.
     Prose = {"type": ["string", "number", "boolean"]};
     /// Any value.
