@@ -6,6 +6,7 @@ mod support;
 mod architecture;
 mod cli;
 mod readme;
+mod reference;
 mod rehearsal;
 mod rehearsal_verbs;
 mod run;

@@ -135,7 +135,7 @@ pub(super) fn whole_exec(schema: &mut Schema) {
 /// Exactly one of the two, or a JSONPath by itself.
 pub(super) fn path_or_find(schema: &mut Schema) {
     also(schema, json!({"oneOf": required(&["path", "find"])}));
-    or(schema, &json!({"type": ["string", "number", "boolean"]}));
+    or(schema, &json!({"type": ["string", "number", "boolean"], "$comment": "template"}));
 }
 
 /// A duration by itself is the initial one.

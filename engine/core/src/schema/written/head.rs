@@ -184,7 +184,7 @@ pub(in crate::schema) struct Can {
     verb: Text,
     /// Plural resource, with its subresource if any, such as `pods/exec`.
     resource: Text,
-    /// API group. Default: the core group.
+    /// The resource's API group. Default: the core group.
     group: Option<Text>,
     /// Namespace of the action; else the runbook's, else all namespaces.
     namespace: Option<Text>,

@@ -27,7 +27,7 @@ pub(in crate::schema) struct Step {
     impact: Option<Text>,
     /// Namespace of what the step names, where that names none itself; else the runbook's.
     namespace: Option<Text>,
-    /// How a change that fails is repeated. Default: it is not.
+    /// How a change that fails is repeated. Default: one attempt, no other.
     retry: Option<Retry>,
     /// The longest the step may take, all attempts included. Default: no limit of its own.
     timeout: Option<Period>,
@@ -62,7 +62,7 @@ pub(in crate::schema) struct Retry {
     attempts: Option<Count>,
     /// Time before the second attempt, doubled after each. Default: 1s, up to 30s.
     backoff: Option<Backoff>,
-    /// Which failures are worth another attempt. Default: `transient`, and there is no other yet.
+    /// Which failures are worth another attempt; there is no other word yet. Default: `transient`.
     #[schemars(rename = "for")]
     on: Option<OneOrMany<Cause>>,
 }

@@ -20,7 +20,7 @@ pub(in crate::schema) struct Apply {
     file: Option<OneOrMany<Prose>>,
     /// Whether templates in the files are filled in. Default: false.
     render: Option<bool>,
-    /// Whether fields of other managers are taken over. Default: false; a conflict then fails and names the manager.
+    /// Whether fields of other managers are taken over; else a conflict fails and names the manager. Default: false.
     force: Option<bool>,
 }
 
@@ -40,7 +40,7 @@ pub(in crate::schema) struct Exec {
     command: Option<Vec<Text>>,
     /// A script for `sh -c`. A value that needs quotes gets them.
     sh: Option<Text>,
-    /// `change` if the program changes something: it is then never repeated. Default: `read`.
+    /// What the program does to the target. A change stands in the plan and is never repeated. Default: `read`.
     effect: Option<Effect>,
     /// The longest one attempt may take. Default: 30s.
     timeout: Option<Period>,
