@@ -5,6 +5,7 @@ mod support;
 
 mod architecture;
 mod cli;
+mod documents;
 mod readme;
 mod reference;
 mod rehearsal;
