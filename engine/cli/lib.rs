@@ -12,6 +12,7 @@ mod error;
 mod io;
 mod kubeconfig;
 mod output;
+mod pages;
 mod params;
 mod prepare;
 mod session;

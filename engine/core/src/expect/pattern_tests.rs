@@ -228,3 +228,23 @@ fn many_tokens_on_a_line_compile_or_are_refused() {
     let (pattern, _) = Pattern::parse(&"[addr]".repeat(10_000)).expect("a pattern");
     assert!(matches!(pattern.fill(&mut fill_with("")), Err(FillError::Line(_))));
 }
+
+#[test]
+fn a_pattern_takes_its_own_example() {
+    let patterns = [
+        "[[timestamp]] \"- - -\" 0 -[..] [int] [int] \"{{X}}\" [addr] {{X}} [addr] -[..]",
+        "a [int:N] b [int] c [int:N]",
+        "...\nstatus [hash] \\[int]\n...",
+        "[ip] [port] [number] [duration] [date] [uuid] [hex] [word] [url] [host]",
+        "plain",
+    ];
+    for raw in patterns {
+        let (pattern, _) = Pattern::parse(raw).expect("a pattern");
+        let text = pattern.example(&mut fill_with("10.0.0.1:80")).expect("fills");
+        assert!(fits_with(raw, "10.0.0.1:80", &text).is_some(), "{raw}: {text}");
+    }
+    let example = |raw| Pattern::parse(raw).expect("a pattern").0.example(&mut fill_with("")).expect("fills");
+    assert_eq!(example("[int:N] [int] [int:N]"), "702 87599 702");
+    assert!(Pattern::parse("a \\[int]").expect("a pattern").0.is_literal());
+    assert!(!Pattern::parse("a [int]").expect("a pattern").0.is_literal());
+}
