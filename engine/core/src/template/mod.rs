@@ -17,8 +17,8 @@ mod syntax;
 mod tags;
 mod word;
 
-pub use condition::{Condition, EvalError};
-pub use helpers::is_helper;
+pub use condition::{CONDITION_LIMITS, Condition, EvalError, FUNCTIONS};
+pub use helpers::{HELPERS, HelperRow, is_helper};
 pub use parse::{Flavour, Problem, Reference, TEMPLATE_LIMITS, Template, TemplateLimits, Templates};
 pub use parts::{Expression, Part, ShellPlace};
 pub use place::place;
