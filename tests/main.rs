@@ -5,8 +5,12 @@ mod support;
 
 mod architecture;
 mod cli;
+mod docs;
+mod documents;
 mod readme;
+mod reference;
 mod rehearsal;
 mod rehearsal_verbs;
 mod run;
+mod runbooks;
 mod targets;

@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Rehearse(cmd::rehearse::Rehearse),
     /// Carry a runbook out on a cluster
     Run(cmd::run::RunCommand),
+    /// Make the page that people read, or check that pages are up to date
+    Docs(cmd::docs::Docs),
     /// Show what a run would do, without contacting anything
     Plan(cmd::plan::PlanCommand),
     /// Make a runbook of a Markdown tutorial

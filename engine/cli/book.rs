@@ -20,6 +20,9 @@ use crate::error::CliError;
 /// The runbook's name in its folder.
 const RUNBOOK: &str = "runbook.yaml";
 
+/// Name of the file with what a run saw, beside a runbook of the usual name; others put their own name before it.
+const VERIFIED: &str = "verified.json";
+
 /// Most entries of a folder that a message lists.
 const LISTED: usize = 12;
 
@@ -55,6 +58,14 @@ impl Book {
     /// Loads it, with all that is wrong with it.
     pub(crate) fn load(&self) -> Loaded {
         load::load(&self.source, self)
+    }
+
+    /// The file in which what a run of it saw is kept.
+    pub(crate) fn verified(&self) -> PathBuf {
+        let file = Path::new(&self.source.name);
+        let own = if file.file_name().is_some_and(|name| name == RUNBOOK) { None } else { file.file_stem() };
+        let name = own.map_or_else(|| VERIFIED.to_owned(), |stem| format!("{}.{VERIFIED}", stem.to_string_lossy()));
+        self.folder.join(name)
     }
 
     /// SHA-256 over the runbook and the files it names, in hex. Lengths go in as well, so that moving text from one file
@@ -97,16 +108,21 @@ fn locate(named: &Path) -> Result<PathBuf, CliError> {
     Err(diagnostic(problem))
 }
 
+/// The runbooks in the subfolders of a folder that is none itself, by name. `None` where there are none.
+pub(crate) fn of_folder(folder: &Path) -> Option<Vec<PathBuf>> {
+    if folder.join(RUNBOOK).exists() {
+        return None;
+    }
+    let books = entries(folder).into_iter().map(|name| folder.join(name));
+    let books: Vec<PathBuf> = books.filter(|path| path.join(RUNBOOK).is_file()).collect();
+    (!books.is_empty()).then_some(books)
+}
+
 /// What a folder holds, for a message: runbooks in its subfolders first.
 fn contents(folder: &Path) -> String {
     let names = entries(folder);
-    let books: Vec<String> = names
-        .iter()
-        .map(|name| folder.join(name))
-        .filter(|path| path.join(RUNBOOK).is_file())
-        .map(|path| path.display().to_string())
-        .collect();
-    if !books.is_empty() {
+    if let Some(books) = of_folder(folder) {
+        let books: Vec<String> = books.iter().map(|path| path.display().to_string()).collect();
         return format!("it has runbooks in {}", list(&books));
     }
     if names.is_empty() { "it is empty".to_owned() } else { format!("it holds {}", list(&names)) }

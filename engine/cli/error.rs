@@ -70,6 +70,11 @@ impl CliError {
         Self::Message { code: ExitCode::Invalid, what: what.into(), help: None }
     }
 
+    /// What was looked at is not as it should be: exit code 1.
+    pub(crate) fn failed(what: impl Into<String>) -> Self {
+        Self::Message { code: ExitCode::Failed, what: what.into(), help: None }
+    }
+
     /// The target, or this machine, does not let us: exit code 3.
     pub(crate) fn target(what: impl Into<String>) -> Self {
         Self::Message { code: ExitCode::Target, what: what.into(), help: None }

@@ -102,9 +102,10 @@ impl Prepared {
         CliError::Diagnostics { list, source: Some(self.book.source.clone()) }
     }
 
-    /// The first fact of a run.
-    pub(crate) fn started(&self, run: RunId, target: Target, params: Vec<ParamShown>) -> RunStarted {
+    /// The first fact of a run. `on` is the target, and the version of Kubernetes that it said it is.
+    pub(crate) fn started(&self, run: RunId, on: (Target, String), params: Vec<ParamShown>) -> RunStarted {
         let runbook = &self.plan.runbook;
+        let (target, kubernetes) = on;
         let summary = |position: usize| {
             let step = self.plan.step(position);
             StepSummary {
@@ -117,6 +118,7 @@ impl Prepared {
         RunStarted {
             run,
             engine: env!("CARGO_PKG_VERSION").to_owned(),
+            kubernetes: Some(kubernetes),
             runbook: RunbookRef {
                 name: runbook.name.value.clone(),
                 title: runbook.title().to_owned(),

@@ -35,14 +35,16 @@ pub(crate) fn state_dir(args: &StateArgs, io: &Io) -> Result<StateDir, CliError>
 /// All runs with the time at which their folder was last written to, the latest last. Names do not tell: they start with
 /// the runbook's, and a rehearsal's stamp is the lab's.
 pub(crate) fn by_age(dir: &StateDir) -> Result<Vec<(Option<Timestamp>, String)>, StateDirError> {
-    let written = |run: &str| {
-        let files = std::fs::read_dir(dir.folder(run)).ok()?;
-        let times = files.filter_map(|file| file.ok()?.metadata().ok()?.modified().ok());
-        Timestamp::try_from(times.max()?).ok()
-    };
-    let mut runs: Vec<_> = dir.runs()?.into_iter().map(|run| (written(&run), run)).collect();
+    let mut runs: Vec<_> = dir.runs()?.into_iter().map(|run| (written(dir, &run), run)).collect();
     runs.sort();
     Ok(runs)
+}
+
+/// When a run was last written to.
+pub(crate) fn written(dir: &StateDir, run: &str) -> Option<Timestamp> {
+    let files = std::fs::read_dir(dir.folder(run)).ok()?;
+    let times = files.filter_map(|file| file.ok()?.metadata().ok()?.modified().ok());
+    Timestamp::try_from(times.max()?).ok()
 }
 
 /// The id of a run that starts now. Two runs within one instant of one process differ by the clock's nanoseconds.

@@ -58,6 +58,7 @@ fn started(plan: &Plan) -> RunStarted {
     RunStarted {
         run: RunId("bench".to_owned()),
         engine: "bench".to_owned(),
+        kubernetes: None,
         runbook: RunbookRef {
             name: "reads".to_owned(),
             title: "reads".to_owned(),

@@ -31,7 +31,10 @@ pub(crate) struct Done {
 impl Case {
     /// A call with these arguments, in an empty folder.
     pub(crate) fn new(args: &[&str]) -> Self {
-        let folder = TempDir::new().expect("a temporary folder can be made");
+        Self::within(TempDir::new().expect("a temporary folder can be made"), args)
+    }
+
+    fn within(folder: TempDir, args: &[&str]) -> Self {
         let home = folder.path().display().to_string();
         let env = [("HOME", home.as_str()), ("XDG_STATE_HOME", &format!("{home}/state")), ("LANG", "C.UTF-8")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -112,6 +115,11 @@ impl Done {
             assert!(self.stdout.contains(part), "{part:?} is missing in stdout:\n{}", self.stdout);
         }
         self
+    }
+
+    /// A further call in the same folder, with what this one left in it.
+    pub(crate) fn then(self, args: &[&str]) -> Case {
+        Case::within(self.folder, args)
     }
 
     /// The case's folder, with what the program left in it.

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod completions;
+pub(crate) mod docs;
 pub(crate) mod import;
 pub(crate) mod lab;
 pub(crate) mod lint;
@@ -23,6 +24,7 @@ pub(crate) fn dispatch(command: Command, io: &mut Io) -> Result<Status, CliError
         Command::Run(run) => run.run(io),
         Command::Plan(plan) => plan.run(io),
         Command::Lint(lint) => lint.run(io),
+        Command::Docs(docs) => docs.run(io),
         Command::Import(import) => import.run(io),
         Command::Lab(lab) => return lab.run(io),
         Command::Runs(runs) => runs.run(io),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use periplus_core::event::Target;
 use periplus_core::outcome::{ExitCode, RunResult};
+use periplus_lab::KUBERNETES;
 use periplus_run::cluster::Cluster;
 use periplus_run::{Clock, Interrupts, Job};
 
@@ -83,7 +84,7 @@ impl Rehearse {
                 cluster: Cluster::over(lab.connector(), &"http://lab".parse().expect("invariant: a URI"), "periplus")?,
                 values: bound.scope(),
                 journal: rehearsal_journal(&dir, &run)?,
-                started: prepared.started(run, target, bound.shown()),
+                started: prepared.started(run, (target, KUBERNETES.to_owned()), bound.shown()),
                 clock: Clock::starting_at(lab.clock().now()),
             };
             let (interrupter, mut interrupts) = Interrupts::new();

@@ -66,6 +66,7 @@ impl RunCommand {
         let dir = state_dir(&self.state, io)?;
         in_real_time()?.block_on(async {
             let (cluster, identity) = self.cluster.connect(context, io).await?;
+            let version = identity.version.clone();
             let target = target(identity);
             if prepared.plan.has_changes() {
                 let view = PlanView::new(&prepared.plan, &prepared.captures, bound.shown());
@@ -80,7 +81,7 @@ impl RunCommand {
                 cluster,
                 values: bound.scope(),
                 journal: dir.create(&run.0, Durability::Disk)?,
-                started: prepared.started(run, target, bound.shown()),
+                started: prepared.started(run, (target, version), bound.shown()),
                 clock: Clock::starting_at(now),
             };
             let (interrupter, mut interrupts) = Interrupts::new();

@@ -2,6 +2,42 @@
 //!
 //! Each row says what was seen to cause it on a real cluster; it never claims more than "most often".
 
+/// What curl's exit codes mean for egress.
+pub const CURL: [(&[i32], &str); 6] = [
+    (
+        &[6],
+        "the host name does not resolve in the pod. Check the name and the cluster's DNS; a proxy given by name must resolve, too.",
+    ),
+    (&[7], "nothing answers at that address and port. Check PROXY_IP and PROXY_PORT, and that the proxy is up."),
+    (&[28], "no answer in time. A firewall or network policy that drops packets looks like this."),
+    (
+        &[35],
+        "the connection was closed during the TLS handshake. In a mesh this is what a blocked HTTPS call looks like: look for `UH` and `BlackHoleCluster` in the sidecar's log.",
+    ),
+    (
+        &[56, 52],
+        "the connection was closed after it had been accepted. In a mesh the sidecar's log tells why: `UH` with `BlackHoleCluster` means that the policy blocks the address and no ServiceEntry covers it; `UF` means that the sidecar may connect but the other side does not answer.",
+    ),
+    (
+        &[60],
+        "the certificate is not trusted. A proxy that inspects TLS shows its own certificate: its CA must be known in the pod.",
+    ),
+];
+
+/// What a proxy's answer to `CONNECT` means, when it is not 200.
+pub const CONNECT: [(&[u16], &str); 4] = [
+    (&[403], "The proxy itself refuses: its access rules do not allow this client, host or port."),
+    (
+        &[404],
+        "Something that is not the proxy answered. In a mesh this is the sidecar, when the proxy's port is registered as HTTP: the ServiceEntry must say `protocol: TCP`.",
+    ),
+    (&[407], "The proxy wants a user name and a password."),
+    (
+        &[500, 502, 503],
+        "The proxy could not reach the site: check that it resolves the name and may connect to the outside.",
+    ),
+];
+
 /// Advice on a program that returned a code that was not expected.
 #[must_use]
 pub fn on_exit(program: &str, exit: i32, stderr: &str) -> Option<String> {
@@ -9,44 +45,13 @@ pub fn on_exit(program: &str, exit: i32, stderr: &str) -> Option<String> {
     if program != "curl" {
         return None;
     }
-    if let Some(status) = stderr.split("CONNECT tunnel failed, response ").nth(1) {
-        return on_connect_status(status.get(..3)?);
+    if let Some(answer) = stderr.split("CONNECT tunnel failed, response ").nth(1) {
+        let status = answer.get(..3)?.parse().ok()?;
+        let (_, text) = CONNECT.iter().find(|(statuses, _)| statuses.contains(&status))?;
+        return Some(format!("CONNECT was answered with {status}. {text}"));
     }
-    let text = match exit {
-        6 => {
-            "curl 6: the host name does not resolve in the pod. Check the name and the cluster's DNS; a proxy given by name must resolve, too."
-        }
-        7 => {
-            "curl 7: nothing answers at that address and port. Check PROXY_IP and PROXY_PORT, and that the proxy is up."
-        }
-        28 => "curl 28: no answer in time. A firewall or network policy that drops packets looks like this.",
-        35 => {
-            "curl 35: the connection was closed during the TLS handshake. In a mesh this is what a blocked HTTPS call looks like: look for `UH` and `BlackHoleCluster` in the sidecar's log."
-        }
-        52 | 56 => {
-            "curl 56: the connection was closed after it had been accepted. In a mesh the sidecar's log tells why: `UH` with `BlackHoleCluster` means that the policy blocks the address and no ServiceEntry covers it; `UF` means that the sidecar may connect but the other side does not answer."
-        }
-        60 => {
-            "curl 60: the certificate is not trusted. A proxy that inspects TLS shows its own certificate: its CA must be known in the pod."
-        }
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-fn on_connect_status(status: &str) -> Option<String> {
-    let text = match status {
-        "403" => "The proxy itself refuses: its access rules do not allow this client, host or port.",
-        "404" => {
-            "Something that is not the proxy answered. In a mesh this is the sidecar, when the proxy's port is registered as HTTP: the ServiceEntry must say `protocol: TCP`."
-        }
-        "407" => "The proxy wants a user name and a password.",
-        "500" | "502" | "503" => {
-            "The proxy could not reach the site: check that it resolves the name and may connect to the outside."
-        }
-        _ => return None,
-    };
-    Some(format!("CONNECT was answered with {status}. {text}"))
+    let (exits, text) = CURL.iter().find(|(exits, _)| exits.contains(&exit))?;
+    Some(format!("curl {}: {text}", exits[0]))
 }
 
 #[cfg(test)]

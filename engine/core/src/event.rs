@@ -255,6 +255,9 @@ pub struct RunStarted {
     pub run: RunId,
     /// Version of the engine.
     pub engine: String,
+    /// Version of Kubernetes that the target said it is, such as `v1.36.2`. Absent in journals of older engines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<String>,
     /// What was run.
     pub runbook: RunbookRef,
     /// Where.

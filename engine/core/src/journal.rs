@@ -164,6 +164,7 @@ mod tests {
         let started = RunStarted {
             run: RunId("r".to_owned()),
             engine: "0".to_owned(),
+            kubernetes: None,
             runbook: RunbookRef {
                 name: "n".to_owned(),
                 title: "Straße".to_owned(),

@@ -35,6 +35,7 @@ fn started(steps: &[&str]) -> EventKind {
     EventKind::RunStarted(RunStarted {
         run: RunId("r".to_owned()),
         engine: "0".to_owned(),
+        kubernetes: None,
         runbook: RunbookRef { name: "n".to_owned(), title: "n".to_owned(), path: "p".to_owned(), hash: String::new() },
         target: Target::Lab { seed: 1 },
         params: Vec::new(),

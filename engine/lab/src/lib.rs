@@ -51,3 +51,6 @@ pub mod stream;
 pub mod world;
 
 pub use lab::{Lab, LabBuilder, LabError};
+
+/// The version of Kubernetes that the lab's API says it is, and whose recordings it is held against.
+pub const KUBERNETES: &str = "v1.36.2";

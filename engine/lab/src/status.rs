@@ -226,6 +226,14 @@ impl Status {
         Self::new(422, "Invalid", message).with_details(details)
     }
 
+    /// 422 where a JSON patch does not fit its object. The real server says no more than this: neither which operation
+    /// failed nor of which object.
+    #[must_use]
+    pub fn unfitting_patch() -> Self {
+        Self::new(422, "Invalid", "the server rejected our request due to an error in our request")
+            .with_details(Details::default())
+    }
+
     /// 429: try again later.
     pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: u32) -> Self {
         Self::new(429, "TooManyRequests", message).with_details(Details { retry_after_seconds, ..Details::default() })

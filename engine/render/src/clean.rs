@@ -50,10 +50,10 @@ fn escape(text: &str, keep_lines: bool) -> Cow<'_, str> {
 /// tabs stay.
 #[must_use]
 pub fn same_length(text: &str) -> Cow<'_, str> {
-    let harmless = |c: char| !acts(c) || matches!(c, '\n' | '\t');
-    if text.chars().all(harmless) {
+    if is_harmless(text) {
         return Cow::Borrowed(text);
     }
+    let harmless = |c: char| !acts(c) || matches!(c, '\n' | '\t');
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
         if harmless(c) {
@@ -63,6 +63,12 @@ pub fn same_length(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(clean)
+}
+
+/// Whether nothing in a text can act but its line breaks and tabs.
+#[must_use]
+pub fn is_harmless(text: &str) -> bool {
+    text.chars().all(|c| !acts(c) || matches!(c, '\n' | '\t'))
 }
 
 /// Whether a terminal, or the eye, could take the character for something else than text: control characters, line

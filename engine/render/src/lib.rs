@@ -8,10 +8,12 @@
 //!   [`text::summary`] for the end of a run.
 //! - [`json`] and [`junit`] are for programs.
 //! - [`diag`] shows what is wrong with a runbook, [`plan`] what a run would do.
+//! - [`docs`] makes the pages that people read.
 //! - [`style`] is the one table of colours and glyphs, [`clean`] the one place that makes foreign text safe to show.
 
 pub mod clean;
 pub mod diag;
+pub mod docs;
 pub mod fanout;
 pub mod history;
 pub mod json;

@@ -31,6 +31,24 @@ enum Element {
     AnyLines,
 }
 
+/// A part of a pattern, for those who say the same in another notation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatternPart<'a> {
+    /// Text with its templates whole and its escapes undone; may span lines.
+    Text(&'a str),
+    /// A value that is left open.
+    Token {
+        /// What it takes.
+        token: Token,
+        /// What it is kept under.
+        name: Option<&'a str>,
+    },
+    /// `[..]`: any text within the line.
+    Any,
+    /// `...` alone on a line: any lines. The line break after it belongs to it.
+    AnyLines,
+}
+
 /// Something in a pattern that is read as plain text and was probably meant otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternWarning {
@@ -167,18 +185,67 @@ impl Pattern {
         Ok(Lines::new(items))
     }
 
+    /// A text that the pattern takes, for a reader: each token is an example, the same where a name stands twice;
+    /// `[..]` is nothing, and `...` stays as it is. `render` gets every stretch of text that holds a template.
+    ///
+    /// # Errors
+    ///
+    /// What `render` said.
+    pub fn example<E>(&self, render: &mut impl FnMut(&str) -> Result<String, E>) -> Result<String, E> {
+        let mut text = String::new();
+        let mut named: Vec<(&str, &'static str)> = Vec::new();
+        let mut counts: Vec<Token> = Vec::new();
+        for element in &self.elements {
+            match element {
+                Element::Text(part) if part.contains("{{") => text.push_str(&render(part)?),
+                Element::Text(part) => text.push_str(part),
+                Element::Any => {}
+                Element::AnyLines => text.push_str("...\n"),
+                Element::Token { token, name } => {
+                    let known = name.as_deref().and_then(|name| named.iter().find(|(known, _)| *known == name));
+                    let example = known.map_or_else(
+                        || token.example(counts.iter().filter(|before| *before == token).count()),
+                        |(_, example)| example,
+                    );
+                    if known.is_none() {
+                        counts.push(*token);
+                        named.extend(name.as_deref().map(|name| (name, example)));
+                    }
+                    text.push_str(example);
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    /// Whether the pattern leaves nothing open, so that its only example is what it asks for.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        self.elements.iter().all(|element| matches!(element, Element::Text(_)))
+    }
+
     /// The names that the pattern captures, in order, each once.
     #[must_use]
     pub fn captures(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        for element in &self.elements {
-            if let Element::Token { name: Some(name), .. } = element
-                && !names.contains(&name.as_str())
+        for part in self.parts() {
+            if let PatternPart::Token { name: Some(name), .. } = part
+                && !names.contains(&name)
             {
-                names.push(name.as_str());
+                names.push(name);
             }
         }
         names
+    }
+
+    /// What the pattern is made of, in order.
+    pub fn parts(&self) -> impl Iterator<Item = PatternPart<'_>> {
+        self.elements.iter().map(|element| match element {
+            Element::Text(text) => PatternPart::Text(text),
+            Element::Token { token, name } => PatternPart::Token { token: *token, name: name.as_deref() },
+            Element::Any => PatternPart::Any,
+            Element::AnyLines => PatternPart::AnyLines,
+        })
     }
 
     /// Whether nothing stands in the pattern but `...`, `[..]` and blanks, so that it asks for nothing in particular.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::{Captures, FillError, Pattern, PatternError, PatternWarning};
+use super::{Captures, FillError, Pattern, PatternError, PatternPart, PatternWarning, Token};
 
 /// Fills `{{X}}` with a value.
 fn fill_with(value: &str) -> impl FnMut(&str) -> Result<String, Infallible> + '_ {
@@ -227,4 +227,42 @@ fn many_tokens_on_a_line_compile_or_are_refused() {
     assert!(pattern.fill(&mut fill_with("")).is_ok());
     let (pattern, _) = Pattern::parse(&"[addr]".repeat(10_000)).expect("a pattern");
     assert!(matches!(pattern.fill(&mut fill_with("")), Err(FillError::Line(_))));
+}
+
+#[test]
+fn a_pattern_takes_its_own_example() {
+    let patterns = [
+        "[[timestamp]] \"- - -\" 0 -[..] [int] [int] \"{{X}}\" [addr] {{X}} [addr] -[..]",
+        "a [int:N] b [int] c [int:N]",
+        "...\nstatus [hash] \\[int]\n...",
+        "[ip] [port] [number] [duration] [date] [uuid] [hex] [word] [url] [host]",
+        "plain",
+    ];
+    for raw in patterns {
+        let (pattern, _) = Pattern::parse(raw).expect("a pattern");
+        let text = pattern.example(&mut fill_with("10.0.0.1:80")).expect("fills");
+        assert!(fits_with(raw, "10.0.0.1:80", &text).is_some(), "{raw}: {text}");
+    }
+    let example = |raw| Pattern::parse(raw).expect("a pattern").0.example(&mut fill_with("")).expect("fills");
+    assert_eq!(example("[int:N] [int] [int:N]"), "702 87599 702");
+    assert!(Pattern::parse("a \\[int]").expect("a pattern").0.is_literal());
+    assert!(!Pattern::parse("a [int]").expect("a pattern").0.is_literal());
+}
+
+#[test]
+fn a_pattern_tells_its_parts() {
+    let (pattern, _) = Pattern::parse("a {{X}} [int:N]\n...\nb[..]\n").expect("a pattern");
+    let parts: Vec<PatternPart<'_>> = pattern.parts().collect();
+    assert_eq!(
+        parts,
+        [
+            PatternPart::Text("a {{X}} "),
+            PatternPart::Token { token: Token::Int, name: Some("N") },
+            PatternPart::Text("\n"),
+            PatternPart::AnyLines,
+            PatternPart::Text("b"),
+            PatternPart::Any,
+            PatternPart::Text("\n"),
+        ]
+    );
 }

@@ -109,10 +109,54 @@ impl Token {
         }
     }
 
+    /// What it takes, for people.
+    #[must_use]
+    pub const fn takes(self) -> &'static str {
+        match self {
+            Self::Ip => "an IPv4 or IPv6 address",
+            Self::Port => "a port: 0 to 65535",
+            Self::Addr => "`ip:port`, or `[v6]:port`",
+            Self::Int => "a whole number, with or without a sign",
+            Self::Number => "a decimal number, possibly with a sign, a fraction and an exponent",
+            Self::Duration => "a duration as Go and kubectl print it",
+            Self::Timestamp => "a date with a time of day: RFC 3339, and the forms of HTTP, Apache and many logs",
+            Self::Date => "a date: `2006-01-02`, `2006/01/02` or `02/Jan/2006`",
+            Self::Uuid => "a UUID",
+            Self::Hash => "the generated part of a Kubernetes name, or a digest of at least 7 hexadecimal digits",
+            Self::Hex => "a hexadecimal number, with or without `0x`",
+            Self::Word => "anything without a blank",
+            Self::Url => "a URL with a scheme and `://`",
+            Self::Host => "a DNS name, or an IPv4 address",
+        }
+    }
+
     /// The token of this name. Names are lower case.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|token| token.name() == name)
+    }
+
+    /// A value that the token takes, as a reader may meet it. `nth` counts the token's places in one text from 0, so
+    /// that values which differ in life differ in a sample; beyond the last example they begin anew.
+    #[must_use]
+    pub const fn example(self, nth: usize) -> &'static str {
+        let examples: &[&'static str] = match self {
+            Self::Ip => &["10.244.0.12", "10.244.0.7", "10.96.0.10"],
+            Self::Port => &["44476", "44478", "15001"],
+            Self::Addr => &["10.244.0.12:44476", "10.244.0.12:44478", "10.96.0.10:53"],
+            Self::Int => &["702", "87599", "92", "228"],
+            Self::Number => &["228.5", "0.75", "1767225612.841"],
+            Self::Duration => &["12s", "340ms", "2m5s"],
+            Self::Timestamp => &["2026-01-01T00:00:12.841Z", "2026-01-01T00:00:13.102Z", "2026-01-01T00:00:14.960Z"],
+            Self::Date => &["2026-01-01", "2026-01-02"],
+            Self::Uuid => &["4cc93c11-5427-440b-b631-b295d29c9dda", "0f2d6a58-93c7-4e1c-8a54-6b1f0a7d2c3e"],
+            Self::Hash => &["7d4f8b9c6d", "x2k4l", "5b9cd6f7c4"],
+            Self::Hex => &["9f86d081", "1a2b3c4d"],
+            Self::Word => &["example", "another"],
+            Self::Url => &["https://example.com/", "https://example.org/"],
+            Self::Host => &["example.com", "example.org"],
+        };
+        examples[nth % examples.len()]
     }
 
     /// The regular expression of what the token takes, without capture groups and safe to be put beside others.
@@ -283,6 +327,15 @@ mod tests {
             }
             for text in *no {
                 assert!(!takes(*token, text), "{token} does not take {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_token_takes_its_own_examples() {
+        for token in Token::ALL {
+            for nth in 0..6 {
+                assert!(takes(token, token.example(nth)), "{token} takes {}", token.example(nth));
             }
         }
     }

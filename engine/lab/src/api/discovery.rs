@@ -21,7 +21,7 @@ pub(super) fn version() -> Value {
     json!({
         "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36",
         "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
-        "gitVersion": "v1.36.2", "gitCommit": "$Format:%H$", "gitTreeState": "", "buildDate": "1970-01-01T00:00:00Z",
+        "gitVersion": crate::KUBERNETES, "gitCommit": "$Format:%H$", "gitTreeState": "", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "go1.27.3-X:nojsonv2", "compiler": "gc", "platform": "linux/amd64",
     })
 }

@@ -10,7 +10,7 @@ use super::decode::{parse_json, parse_yaml};
 use super::service::Call;
 use super::verbs::in_version;
 use crate::schema::{strategic_merge, undeclared_fields};
-use crate::status::{Cause, Details, Status};
+use crate::status::{Cause, Status};
 use crate::store::{WriteOptions, Written};
 
 const JSON: &str = "application/json-patch+json";
@@ -51,12 +51,7 @@ impl Call<'_> {
             JSON => {
                 let operations: json_patch::Patch = serde_json::from_value(patch.clone())
                     .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
-                json_patch::patch(object, &operations).map_err(|error| {
-                    let name = self.path.name.as_deref().unwrap_or_default();
-                    let message = format!("the server rejected our request due to an error in our request: {error}");
-                    let details = Details { name: name.into(), ..super::verbs::details_of(self.resource, name) };
-                    Status { code: 422, reason: "Invalid", message, details: Some(Box::new(details)) }
-                })
+                json_patch::patch(object, &operations).map_err(|_| Status::unfitting_patch())
             }
             STRATEGIC => strategic_merge(self.resource.node(), object, patch),
             _ => {

@@ -128,7 +128,8 @@ impl Api {
         }
         let method = request.method().clone();
         let headers = request.headers();
-        let representation = Representation::from_accept(headers.get(ACCEPT).and_then(|value| value.to_str().ok()));
+        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+        let representation = Representation::of_request(accept, query.get("includeObject"));
         let manager = manager(query, headers);
         let content_type = header(headers, "content-type");
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();

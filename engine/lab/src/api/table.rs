@@ -18,14 +18,44 @@ pub(super) enum Representation {
     /// The objects.
     Plain,
     /// `meta.k8s.io/v1 Table`, which `kubectl get` prints.
-    Table,
+    Table(Beside),
     /// `meta.k8s.io/v1 PartialObjectMetadata` and lists of it.
     Metadata,
 }
 
+/// What of its object a row of a table carries beside its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// The metadata.
+    Metadata,
+    /// All of it, as `kubectl get --sort-by` asks for.
+    Object,
+    /// Nothing.
+    Nothing,
+}
+
+impl Beside {
+    /// What `includeObject` of a request asks for.
+    fn from_query(include: Option<&str>) -> Self {
+        match include {
+            Some("Object") => Self::Object,
+            Some("None") => Self::Nothing,
+            _ => Self::Metadata,
+        }
+    }
+
+    fn of(self, object: &Value) -> Option<Value> {
+        match self {
+            Self::Metadata => Some(partial(object)),
+            Self::Object => Some(object.clone()),
+            Self::Nothing => None,
+        }
+    }
+}
+
 impl Representation {
-    /// The first form in `Accept` that the lab can give.
-    pub(super) fn from_accept(accept: Option<&str>) -> Self {
+    /// The first form in `Accept` that the lab can give; `include` is the request's `includeObject`.
+    pub(super) fn of_request(accept: Option<&str>, include: Option<&str>) -> Self {
         for part in accept.unwrap_or_default().split(',') {
             let mut words = part.split(';').map(str::trim);
             let media = words.next().unwrap_or_default();
@@ -35,7 +65,9 @@ impl Representation {
             }
             let form = words.iter().find_map(|word| word.strip_prefix("as="));
             match form {
-                Some("Table") if words.contains(&"g=meta.k8s.io") && words.contains(&"v=v1") => return Self::Table,
+                Some("Table") if words.contains(&"g=meta.k8s.io") && words.contains(&"v=v1") => {
+                    return Self::Table(Beside::from_query(include));
+                }
                 Some("PartialObjectMetadata" | "PartialObjectMetadataList") => return Self::Metadata,
                 Some(_) => {}
                 None => return Self::Plain,
@@ -49,10 +81,10 @@ impl Representation {
         match self {
             Self::Plain => object,
             Self::Metadata => Cow::Owned(partial(&object)),
-            Self::Table => {
+            Self::Table(beside) => {
                 let mut metadata = Map::new();
                 metadata.insert("resourceVersion".into(), crate::store::meta::resource_version(&object).into());
-                Cow::Owned(table(resource, &[object.as_ref()], &metadata, store.clock().now()))
+                Cow::Owned(table(resource, &[object.as_ref()], beside, &metadata, store.clock().now()))
             }
         }
     }
@@ -72,9 +104,9 @@ impl Representation {
                 let kind = "PartialObjectMetadataList";
                 Some(json!({"kind": kind, "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items}))
             }
-            Self::Table => {
+            Self::Table(beside) => {
                 let items: Vec<&Value> = items.iter().map(AsRef::as_ref).collect();
-                Some(table(resource, &items, metadata, store.clock().now()))
+                Some(table(resource, &items, beside, metadata, store.clock().now()))
             }
         }
     }
@@ -85,7 +117,13 @@ fn partial(object: &Value) -> Value {
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
 }
 
-fn table(resource: &Resource, items: &[&Value], metadata: &Map<String, Value>, now: Timestamp) -> Value {
+fn table(
+    resource: &Resource,
+    items: &[&Value],
+    beside: Beside,
+    metadata: &Map<String, Value>,
+    now: Timestamp,
+) -> Value {
     let columns: Vec<Column> =
         custom_columns(resource).unwrap_or_else(|| builtin_columns(&resource.group, &resource.plural));
     let definitions: Vec<Value> = columns.iter().map(Column::definition).collect();
@@ -93,7 +131,11 @@ fn table(resource: &Resource, items: &[&Value], metadata: &Map<String, Value>, n
         .iter()
         .map(|object| {
             let cells: Vec<Value> = columns.iter().map(|column| column.cell(object, now)).collect();
-            json!({"cells": cells, "object": partial(object)})
+            let mut row = json!({"cells": cells});
+            if let Some(object) = beside.of(object) {
+                row["object"] = object;
+            }
+            row
         })
         .collect();
     json!({

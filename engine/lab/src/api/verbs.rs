@@ -11,7 +11,7 @@ use super::body::{Body, add_warnings, json_response};
 use super::decode::parse_json;
 use super::service::Call;
 use crate::schema::Resource;
-use crate::status::{Details, Status};
+use crate::status::Status;
 use crate::store::{
     DeleteOptions, Deleted, FieldValidation, GroupResource, ObjectKey, Propagation, Subresource, WriteOptions, Written,
     meta,
@@ -184,9 +184,4 @@ fn returns_deleted(resource: &Resource) -> bool {
         name,
         ("", "pods" | "services" | "serviceaccounts" | "podtemplates" | "resourcequotas" | "persistentvolumeclaims")
     )
-}
-
-/// What a refusal about `resource` is about.
-pub(super) fn details_of(resource: &Resource, name: &str) -> Details {
-    Details { name: name.into(), group: resource.group.clone(), kind: resource.plural.clone(), ..Details::default() }
 }

@@ -178,7 +178,7 @@ impl Watch {
     fn event(&mut self, kind: &str, object: &Value) -> Value {
         let object = in_version(&self.resource, object);
         let mut shown = self.representation.single(&self.resource, object, &self.store).into_owned();
-        if self.representation == Representation::Table {
+        if matches!(self.representation, Representation::Table(_)) {
             if self.headers_sent
                 && let Some(table) = shown.as_object_mut()
             {

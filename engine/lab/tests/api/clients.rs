@@ -136,3 +136,34 @@ async fn a_watcher_sees_what_happens() {
         assert_eq!(seen, ["init", "there c", "done", "changed c"]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_a_table_carry_what_the_client_asks_for() {
+    let store = store();
+    let http = client(&store, Arc::new(NoPods));
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}).to_string();
+    http.send("POST", "/api/v1/namespaces", &[], namespace).await;
+    let table = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    let mut seen = Vec::new();
+    for include in ["", "?includeObject=Metadata", "?includeObject=Object", "?includeObject=None"] {
+        let answer = http.send("GET", &format!("/api/v1/namespaces/n{include}"), &table, "").await.json();
+        let object = &answer["rows"][0]["object"];
+        seen.push((object["kind"].as_str().map(str::to_owned), object["spec"].is_object()));
+    }
+    let kind = |kind: &str, whole| (Some(kind.to_owned()), whole);
+    let metadata = kind("PartialObjectMetadata", false);
+    assert_eq!(seen, [metadata.clone(), metadata, kind("Namespace", true), (None, false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_json_patch_that_does_not_fit_is_refused_without_a_reason() {
+    let api: Api<ConfigMap> = Api::namespaced(lab().await, "n");
+    api.patch("c", &PatchParams::apply("one"), &config_map(&json!({"a": "1"}))).await.expect("applied");
+    let test = json!([{"op": "test", "path": "/data/a", "value": "2"}]);
+    let patch = Patch::<ConfigMap>::Json(serde_json::from_value(test).expect("a patch"));
+    let refused = api.patch("c", &PatchParams::default(), &patch).await.expect_err("refused");
+    let kube::Error::Api(status) = refused else { panic!("{refused:?}") };
+    assert_eq!(status.code, 422);
+    assert_eq!(status.message, "the server rejected our request due to an error in our request");
+    assert_eq!(status.details.expect("details").kind, "");
+}

@@ -37,6 +37,7 @@ impl Tape {
             EventKind::RunStarted(RunStarted {
                 run: RunId("proxy-20260101T000000Z-00c0".to_owned()),
                 engine: "0.1.0".to_owned(),
+                kubernetes: None,
                 runbook: RunbookRef {
                     name: "proxy".to_owned(),
                     title: "Reach the outside".to_owned(),

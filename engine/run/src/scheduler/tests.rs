@@ -131,6 +131,7 @@ fn started(plan: &Plan) -> EventKind {
     EventKind::RunStarted(RunStarted {
         run: RunId("r".to_owned()),
         engine: String::new(),
+        kubernetes: None,
         runbook: RunbookRef { name: "t".to_owned(), title: "t".to_owned(), path: String::new(), hash: String::new() },
         target: Target::Lab { seed: 0 },
         params: vec![],
