@@ -24,6 +24,8 @@ pub(crate) struct Draft {
     pub(crate) entries: Vec<Entry>,
     /// `cleanup`, where the page takes things back.
     pub(crate) cleanup: Option<Vec<Entry>>,
+    /// `cleanup.keep`
+    pub(crate) keep: Vec<String>,
     /// `on-failure`
     pub(crate) on_failure: Vec<Entry>,
     /// `notes`

@@ -16,8 +16,6 @@ mod write;
 
 pub use report::{File, Note, Report, Unread};
 
-use std::collections::BTreeSet;
-
 use thiserror::Error;
 
 /// The longest page that is read, in bytes.
@@ -73,7 +71,9 @@ pub fn import(page: &str, options: &Options) -> Result<Imported, ImportError> {
     }
     let mut reader = read::read(outline);
     let title = reader.draft.title.clone().unwrap_or_else(|| "imported".to_owned());
-    reader.draft.name = options.name.clone().unwrap_or_else(|| guess::id(&title, &mut BTreeSet::new()));
+    let own = Some(std::mem::take(&mut reader.draft.name)).filter(|name| !name.is_empty());
+    let name = options.name.clone().or(own);
+    reader.draft.name = name.unwrap_or_else(|| guess::id(&title, &mut guess::Ids::default()));
     let runbook = verify::written(&mut reader, options.schema.as_deref());
     let report = Report::new(&reader);
     match runbook {

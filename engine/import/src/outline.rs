@@ -16,10 +16,14 @@ pub(crate) struct Outline {
     pub(crate) summary: Option<String>,
     /// Whether it was made from a runbook, and follows the rules of such pages.
     pub(crate) generated: bool,
+    /// The name of that runbook.
+    pub(crate) name: Option<String>,
     /// Its units, in order.
     pub(crate) units: Vec<Unit>,
     /// Remarks that belong to no step.
     pub(crate) notes: Vec<String>,
+    /// What a generated page says is needed.
+    pub(crate) needs: Vec<String>,
     /// The table of parameters of a generated page: its rows.
     pub(crate) params: Vec<Vec<String>>,
     /// Commands that another page holds, with their lines.
@@ -45,6 +49,10 @@ pub(crate) struct Unit {
     pub(crate) alerts: Vec<(&'static str, String)>,
     /// The commands.
     pub(crate) commands: Vec<Shown>,
+    /// Output of a unit without commands, which shows what another one prints.
+    pub(crate) output: Option<String>,
+    /// A value that the output holds, and its notation: `json` or `yaml`.
+    pub(crate) holds: Option<(String, String)>,
     /// Prose that follows the commands, as Markdown.
     pub(crate) after: Vec<String>,
     /// The name of the tab it stands in, where another tab of the same set came before.
@@ -74,18 +82,22 @@ pub(crate) struct Output {
 }
 
 /// What is said at the top of pages that were made from a runbook.
-const MADE_BY: &str = "<!-- Made by `periplus docs` from ";
+const MADE_BY: &str = "<!-- Made by `periplus docs` from the runbook ";
 
 /// Makes units of the blocks of a page.
 pub(crate) fn outline(blocks: Vec<Block>, front: Front) -> Outline {
-    let generated = blocks.iter().take(4).any(|block| block.kind == BlockKind::Html && block.raw.starts_with(MADE_BY));
+    let made = blocks.iter().take(4).filter(|block| block.kind == BlockKind::Html);
+    let made = made.filter_map(|block| block.raw.strip_prefix(MADE_BY)).next();
+    let generated = made.is_some();
+    let name = made.and_then(|rest| rest.split(". ").next()).map(str::to_owned);
     let mut reader = Reader {
-        page: Outline { title: front.title, summary: front.description, generated, ..Outline::default() },
+        page: Outline { title: front.title, summary: front.description, generated, name, ..Outline::default() },
         unit: Unit::default(),
         between: Vec::new(),
         section: None,
         heading: None,
         anchor: None,
+        next_anchor: None,
         tabs: None,
         has_steps: false,
         titled_by_heading: false,
@@ -113,6 +125,8 @@ struct Reader {
     section: Option<Heading>,
     heading: Option<String>,
     anchor: Option<String>,
+    /// The anchor of the heading that comes next.
+    next_anchor: Option<String>,
     /// How many tabs of a set came, and the name of the one that is read.
     tabs: Option<(usize, String)>,
     has_steps: bool,
@@ -124,7 +138,7 @@ impl Reader {
         let line = block.line;
         match &block.kind {
             BlockKind::Heading(level, text) => self.heading(*level, text),
-            BlockKind::Anchor(id) => self.anchor = Some(id.clone()),
+            BlockKind::Anchor(id) => self.next_anchor = Some(id.clone()),
             BlockKind::Html => self.html(&block.raw, line),
             BlockKind::Table(rows) => {
                 let is_params = rows
@@ -183,29 +197,41 @@ impl Reader {
             self.page.title = Some(text.to_owned());
             return;
         }
-        // The marks of a generated page's section may stand before its heading.
-        let anchor = self.anchor.take();
+        // Deeper headings of a generated page's last sections belong to those.
+        let meant = match self.section {
+            Some(last @ (Heading::CleanUp | Heading::Failure)) if self.page.generated && level > 2 => last,
+            _ => meant,
+        };
         self.end_section();
-        self.anchor = anchor;
+        self.anchor = self.next_anchor.take();
         self.tabs = None;
         self.section = Some(meant);
         self.heading = Some(text.to_owned());
     }
 
     fn prose(&mut self, block: &Block, line: usize) {
+        // An item that announces a command is a step, as one of a numbered list is.
+        let announces =
+            matches!(&block.kind, BlockKind::Item { ordered: false, depth: 1, text } if text.ends_with(':'));
         let text = match &block.kind {
+            _ if announces && !self.page.generated => block.raw.clone(),
             BlockKind::Quote(_) => {
                 block.raw.lines().map(|line| format!("> {line}\n")).collect::<String>().trim_end().to_owned()
             }
             _ => block.markdown(),
         };
         let plain = block.prose().unwrap_or_default().to_owned();
-        let numbered = matches!(block.kind, BlockKind::Item { ordered: true, depth: 1, .. });
+        let ordered = matches!(block.kind, BlockKind::Item { ordered: true, depth: 1, .. });
+        let numbered = ordered || announces;
         if self.section == Some(Heading::Notes) {
             self.page.notes.push(block.raw.split_whitespace().collect::<Vec<_>>().join(" "));
             return;
         }
         if self.section == Some(Heading::Further) {
+            return;
+        }
+        if self.page.generated && self.section == Some(Heading::Before) {
+            self.page.needs.push(block.raw.clone());
             return;
         }
         if self.page.summary.is_none()
@@ -248,13 +274,25 @@ impl Reader {
     fn fence(&mut self, info: &str, text: &str, first: usize, block: &Block) {
         match fence_kind(info, text, !self.unit.commands.is_empty(), &self.between, self.page.generated) {
             FenceKind::Output => {
-                let intro: Vec<String> = self.between.drain(..).map(|between| between.text).collect();
+                if self.page.generated && self.unit.commands.is_empty() {
+                    self.unit.output = Some(text.trim_end().to_owned());
+                    return;
+                }
+                let generated = self.page.generated;
+                let intro = self.between.drain(..);
+                let intro: Vec<String> =
+                    intro.map(|between| if generated { between.markdown } else { between.text }).collect();
                 if let Some(shown) = self.unit.commands.last_mut().filter(|shown| shown.output.is_none()) {
                     let intro = (!intro.is_empty()).then(|| intro.join(" "));
                     shown.output = Some(Output { text: text.trim_end().to_owned(), intro });
                 }
             }
             FenceKind::Other => {
+                let holds = self.page.generated && matches!(info, "json" | "yaml") && !self.unit.commands.is_empty();
+                if holds {
+                    self.unit.holds = Some((info.to_owned(), text.to_owned()));
+                    return;
+                }
                 // Shown for the reader's eye: it stays in the prose.
                 let marks = if text.contains("```") { "~~~~" } else { "```" };
                 let markdown = format!("{marks}{info}\n{}\n{marks}", text.trim_end());
@@ -503,13 +541,14 @@ fn script(text: &str, first: usize) -> Vec<Shown> {
 
 /// The line of the next comment outside commands that says that output follows.
 fn output_intro(lines: &[&str], from: usize, found: &[Shown], first: usize) -> Option<usize> {
-    (from..lines.len()).find(|at| {
+    let starts: Vec<(usize, usize)> =
+        found.iter().map(|shown| (shown.line - first, shown.chunk.text.lines().count())).collect();
+    let earliest = starts.first()?.0;
+    (from.max(earliest + 1)..lines.len()).find(|at| {
         let line = lines[*at].trim_start();
-        let inside = found.iter().any(|shown| {
-            let start = shown.line - first;
-            start < *at && *at < start + shown.chunk.text.lines().count()
-        });
-        line.starts_with('#') && !inside && says_output(line) && !found.is_empty() && found[0].line - first < *at
+        let above = starts.partition_point(|(start, _)| start <= at).checked_sub(1).map(|above| starts[above]);
+        let inside = above.is_some_and(|(start, length)| start < *at && *at < start + length);
+        line.starts_with('#') && !inside && says_output(line)
     })
 }
 

@@ -11,6 +11,9 @@ use crate::draft::{Draft, Entry, Unread, Verb};
 use crate::read::Reader;
 use crate::write::{self, Written};
 
+/// How often what is wrong is taken out: what stands behind it may be wrong then.
+const MAX_ROUNDS: usize = 30;
+
 /// The files that the page shows; of any other it is taken on trust that it will be there.
 struct Beside<'d>(&'d IndexMap<String, String>);
 
@@ -26,7 +29,7 @@ impl Files for Beside<'_> {
 
 /// The text of the runbook, once nothing in it is wrong; `None` if no step is left then.
 pub(crate) fn written(reader: &mut Reader, schema: Option<&str>) -> Option<String> {
-    loop {
+    for _ in 0..MAX_ROUNDS {
         if !reader.draft.entries.iter().any(|entry| matches!(entry, Entry::Step(_))) {
             return None;
         }
@@ -42,6 +45,7 @@ pub(crate) fn written(reader: &mut Reader, schema: Option<&str>) -> Option<Strin
             return None;
         }
     }
+    None
 }
 
 /// Takes out what the problems stand in; whether anything was taken out.
@@ -71,6 +75,7 @@ fn repair(reader: &mut Reader, written: &Written, problems: &[&Diagnostic]) -> b
         *entry = Entry::Unread(kept);
     }
     reader.unread.extend(unread);
+    draft.keep.retain(|id| !gone.contains(id));
     // What looked back to them looks no further than itself.
     for entry in &mut reader.draft.entries {
         let Entry::Step(step) = entry else { continue };

@@ -8,5 +8,5 @@ mod sample;
 
 pub(crate) use grep::{expression, literal};
 pub(crate) use params::{Hint, param_type};
-pub(crate) use prose::{Heading, heading, id, is_note_intro, says_fails, says_output, title};
+pub(crate) use prose::{Heading, Ids, heading, id, is_note_intro, says_fails, says_output, title};
 pub(crate) use sample::{Known, pattern};

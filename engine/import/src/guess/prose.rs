@@ -1,6 +1,6 @@
 //! What sentences say: titles, ids, what a heading is for, whether something must fail, whether output follows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -146,7 +146,7 @@ pub(crate) fn title(text: &str) -> (String, bool) {
 }
 
 /// An id made of a title that no step has yet.
-pub(crate) fn id(title: &str, taken: &mut BTreeSet<String>) -> String {
+pub(crate) fn id(title: &str, taken: &mut Ids) -> String {
     const SMALL: [&str; 24] = [
         "a", "an", "the", "to", "of", "and", "or", "that", "we", "you", "your", "our", "so", "is", "are", "it", "this",
         "these", "lets", "let", "s", "now", "can", "will",
@@ -177,18 +177,37 @@ pub(crate) fn id(title: &str, taken: &mut BTreeSet<String>) -> String {
     if id.is_empty() {
         id.push_str("step");
     }
-    unique(id, taken)
+    taken.unique(id)
 }
 
-/// The id, with a number behind it where it is taken.
-fn unique(id: String, taken: &mut BTreeSet<String>) -> String {
-    let mut candidate = id.clone();
-    let mut number = 2;
-    while !taken.insert(candidate.clone()) {
-        candidate = format!("{id}-{number}");
-        number += 1;
+/// The ids that are taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ids {
+    taken: BTreeSet<String>,
+    /// The last number behind each.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Ids {
+    /// Takes an id, if nobody has it.
+    pub(crate) fn take(&mut self, id: &str) -> bool {
+        self.taken.insert(id.to_owned())
     }
-    candidate
+
+    /// The id, with a number behind it where it is taken.
+    fn unique(&mut self, id: String) -> String {
+        if self.take(&id) {
+            return id;
+        }
+        loop {
+            let number = self.numbers.entry(id.clone()).or_insert(1);
+            *number += 1;
+            let candidate = format!("{id}-{number}");
+            if self.take(&candidate) {
+                return candidate;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -206,7 +225,7 @@ mod tests {
 
     #[test]
     fn ids_are_unique_and_valid() {
-        let mut taken = BTreeSet::new();
+        let mut taken = Ids::default();
         assert_eq!(
             id("Create an external namespace and a sleep pods in it", &mut taken),
             "create-external-namespace-sleep-pods"

@@ -83,15 +83,20 @@ struct State {
     /// Within a fence of the page itself: its marks.
     fence: Option<String>,
     in_text: bool,
-    /// Within a quotation made of a shortcode.
+    /// Within a quotation made of a shortcode, and what stood before that.
     quotes: usize,
+    indent: String,
 }
 
 impl State {
     fn line(&mut self, line: &str, out: &mut String) {
-        if self.quotes > 0 {
+        let line = if self.quotes > 0 {
+            out.push_str(&self.indent);
             out.push_str("> ");
-        }
+            line.strip_prefix(self.indent.as_str()).unwrap_or_else(|| line.trim_start())
+        } else {
+            line
+        };
         if self.in_text {
             if let Some(close) = CLOSE_TEXT.captures(line) {
                 self.in_text = false;
@@ -164,6 +169,7 @@ impl State {
             self.quotes = self.quotes.saturating_sub(1);
         } else {
             if self.quotes == 0 {
+                indent.clone_into(&mut self.indent);
                 out.push_str(indent);
                 out.push_str("> ");
             }

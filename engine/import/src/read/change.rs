@@ -7,8 +7,28 @@ use super::files::beside;
 use super::{Context, Read, Reader};
 use crate::draft::{Manifests, Object, Step, Verb, Wait};
 use crate::kubectl::{Call, kind};
-use crate::shell::{Redirect, Simple, Word};
+use crate::shell::{Part, Redirect, Simple, Word};
 use crate::write::Yaml;
+
+/// A text in which `$(json "$NAME")`, as generated pages have it, is the quoted value.
+fn json_values(word: &Word) -> Word {
+    let mut out = Word { parts: Vec::new(), raw: word.raw.clone() };
+    for part in &word.parts {
+        let name = match part {
+            Part::Run(script) => script.strip_prefix("json \"$").and_then(|rest| rest.strip_suffix('"')),
+            _ => None,
+        };
+        match name {
+            Some(name) => out.parts.extend([
+                Part::Text("\"".to_owned()),
+                Part::Variable(name.to_owned()),
+                Part::Text("\"".to_owned()),
+            ]),
+            None => out.parts.push(part.clone()),
+        }
+    }
+    out
+}
 
 /// Kinds that roll out.
 const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
@@ -94,7 +114,7 @@ impl Reader {
     }
 
     fn applied(&mut self, call: &Call, manifests: Manifests, at: &Context<'_>) -> Result<Step, String> {
-        let namespace = call.flag("namespace").map(|word| self.name(word, at)).transpose()?;
+        let namespace = self.namespace(call.flag("namespace"), at)?;
         let rolls_out = |text: &str| {
             WORKLOADS.iter().any(|kind| text.lines().any(|line| line.trim_end() == format!("kind: {kind}")))
         };
@@ -217,7 +237,7 @@ impl Reader {
         if call.is_set("all") && call.args.len() < 2 && call.flag("selector").is_none() {
             return Err("it deletes whatever there is".to_owned());
         }
-        let namespace = call.flag("namespace").map(|word| self.name(word, at)).transpose()?;
+        let namespace = self.namespace(call.flag("namespace"), at)?;
         let files: Vec<Word> = call.all("filename").cloned().collect();
         if files.is_empty() {
             let mut steps = Vec::new();
@@ -261,8 +281,15 @@ impl Reader {
         Ok(steps)
     }
 
-    pub(super) fn patch(&mut self, call: &Call, at: &Context<'_>) -> Read {
-        let Some(patch) = call.flag("patch") else { return Err("the patch is not written out".to_owned()) };
+    pub(super) fn patch(&mut self, call: &Call, first: &Simple, at: &Context<'_>) -> Read {
+        let here = first.redirects.iter().find_map(|redirect| match redirect {
+            Redirect::Here(text, _) if call.flag("patch-file").and_then(Word::literal) == Some("/dev/stdin") => {
+                Some(text)
+            }
+            _ => None,
+        });
+        let Some(patch) = call.flag("patch").or(here) else { return Err("the patch is not written out".to_owned()) };
+        let patch = &json_values(patch);
         let kind = match call.flag("type").map(Word::literal) {
             None | Some(Some("strategic")) => "strategic",
             Some(Some("merge")) => "merge",
@@ -280,6 +307,7 @@ impl Reader {
         self.patched(call, kind, &patch, at)
     }
 
+    /// Changes objects that a call names.
     fn patched(&mut self, call: &Call, kind: &'static str, patch: &Yaml, at: &Context<'_>) -> Read {
         let mut steps = Vec::new();
         for (object_kind, name) in call.objects()? {

@@ -90,7 +90,14 @@ impl Reader {
         }
     }
 
-    fn kubectl(&mut self, call: &Call, first: &Simple, rest: &[Simple], negated: bool, at: &Context<'_>) -> Read {
+    pub(super) fn kubectl(
+        &mut self,
+        call: &Call,
+        first: &Simple,
+        rest: &[Simple],
+        negated: bool,
+        at: &Context<'_>,
+    ) -> Read {
         if call.is_set("help") {
             return Ok(Vec::new());
         }
@@ -115,7 +122,7 @@ impl Reader {
             | "create deploy"
             | "run" => self.made(call, rest, at),
             "delete" => self.delete(call, first, at),
-            "patch" => self.patch(call, at),
+            "patch" => self.patch(call, first, at),
             "label" => self.labels(call, "labels", at),
             "annotate" => self.labels(call, "annotations", at),
             "scale" => self.scale(call, at),
@@ -127,13 +134,15 @@ impl Reader {
     }
 
     /// `NAME=VALUE`: of a command's output it is a capture.
-    fn set(&mut self, name: &str, value: &Word, at: &Context<'_>) -> Read {
+    pub(super) fn set(&mut self, name: &str, value: &Word, at: &Context<'_>) -> Read {
         let Some(script) = value.run() else {
             self.assign(name, value, at)?;
             return Ok(Vec::new());
         };
         let script = script.trim();
-        if script.starts_with("date") {
+        let mark = script.starts_with("date")
+            || (self.generated && (name.starts_with("SINCE_") || name.starts_with("LINES_")));
+        if mark {
             self.names.insert(name.to_owned(), super::names::Name::Mark);
             self.marks.insert(name.to_owned(), String::new());
             return Ok(Vec::new());
@@ -288,7 +297,7 @@ fn uses(command: &Command, name: &str) -> bool {
 }
 
 /// How many values a word of a loop stands for: `{1..60}` for sixty, `$(seq 60)` for sixty, any other for one.
-fn times(word: &Word) -> Option<u64> {
+pub(super) fn times(word: &Word) -> Option<u64> {
     if let Some(script) = word.run() {
         let words: Vec<&str> = script.split_whitespace().collect();
         return match words.as_slice() {

@@ -31,7 +31,7 @@ impl Reader {
             let tail = words.iter().any(|word| word.literal() == Some("-f"));
             let looks_like_log = file.contains("/log") || file.ends_with(".log");
             if looks_like_log || tail {
-                return self.log_step(target, Some(file), &filter, at);
+                return self.log_step(target, Some(file), &filter, &Context { fails: at.fails || negated, ..*at });
             }
         }
         let mut exec = self.program(words, at)?;
@@ -51,7 +51,7 @@ impl Reader {
 
     /// The pod that a word names.
     pub(super) fn target(&mut self, pod: &Word, call: &Call, at: &Context<'_>) -> Result<In, String> {
-        let mut namespace = call.flag("namespace").map(|word| self.name(word, at)).transpose()?;
+        let mut namespace = self.namespace(call.flag("namespace"), at)?;
         let container = call.flag("container").map(|word| self.name(word, at)).transpose()?;
         let pod = if let Some(script) = pod.run() {
             let (simple, rest) = self.inner(script)?;
@@ -61,7 +61,7 @@ impl Reader {
                 return Err("which pod is meant cannot be read".to_owned());
             }
             if namespace.is_none() {
-                namespace = inner.flag("namespace").map(|word| self.name(word, at)).transpose()?;
+                namespace = self.namespace(inner.flag("namespace"), at)?;
             }
             match inner.flag("selector") {
                 Some(selector) => ("selector", self.template(selector, at)?),
@@ -219,7 +219,7 @@ impl Reader {
             (Some(pod), _) => self.target(pod, call, at)?,
             (None, Some(selector)) => {
                 let pod = ("selector", self.template(selector, at)?);
-                let namespace = call.flag("namespace").map(|word| self.name(word, at)).transpose()?;
+                let namespace = self.namespace(call.flag("namespace"), at)?;
                 let container = call.flag("container").map(|word| self.name(word, at)).transpose()?;
                 In { pod, namespace, container, any: false }
             }

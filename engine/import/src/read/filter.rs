@@ -1,10 +1,13 @@
 //! What follows a pipe: `grep`, `head`, `tail` as matchers; what has no meaning in a check is left out and told.
 
+use serde_json::Value;
+
 use super::{Context, Reader};
 use crate::draft::Check;
 use crate::guess::{self, Known};
 use crate::outline::Output;
 use crate::shell::{Part, Redirect, Simple, Word};
+use crate::write::Yaml;
 
 /// What the filters of a pipeline ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -253,6 +256,10 @@ impl Reader {
             check.equals = Some(text.clone());
             return;
         }
+        if let (true, Some(json)) = (filter.is_plain(), as_json(output)) {
+            check.json = Some(json);
+            return;
+        }
         let pattern = guess::pattern(output, &self.known());
         let lines = pattern.lines().count();
         let plain = pattern == output || escaped_only(&pattern, output);
@@ -295,6 +302,36 @@ fn printed(stage: &Simple) -> Option<String> {
 fn awk_pattern(script: &str) -> Option<String> {
     let inner = script.trim().strip_prefix('/')?.strip_suffix('/')?;
     (!inner.contains('/')).then(|| inner.to_owned())
+}
+
+impl Filter {
+    /// Whether the output is looked at as it is.
+    fn is_plain(&self) -> bool {
+        self.find.is_none() && self.lines.is_empty() && !self.head && !self.tail
+    }
+}
+
+/// Output that is a JSON object, without the texts in it that differ each time.
+fn as_json(output: &str) -> Option<Yaml> {
+    let mut value: Value = serde_json::from_str(output).ok().filter(Value::is_object)?;
+    settle(&mut value);
+    let kept = value.as_object().is_some_and(|map| !map.is_empty());
+    (kept && !output.contains("{{")).then(|| Yaml::from(&value))
+}
+
+/// Takes out what differs each time.
+fn settle(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, value| match value {
+                Value::String(text) => guess::pattern(text, &[]) == *text,
+                _ => true,
+            });
+            map.values_mut().for_each(settle);
+        }
+        Value::Array(items) => items.iter_mut().for_each(settle),
+        _ => {}
+    }
 }
 
 /// An expression that takes the whole of a line that another one matches in.

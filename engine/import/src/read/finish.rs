@@ -22,11 +22,11 @@ impl Reader {
         if !self.generated {
             self.repeated();
             self.pace();
-            self.windows();
             self.await_files();
             self.requirements();
-            self.alike();
         }
+        self.windows();
+        self.alike();
         self.types();
         for (path, line) in self.missing.clone() {
             self.remark(
@@ -268,6 +268,9 @@ impl Reader {
             // A default that is empty is none.
             if param.default.as_deref() == Some("") {
                 param.default = None;
+            }
+            if kind == periplus_core::model::ScalarType::String {
+                continue;
             }
             remarks.push(Remark { line: param.line, text: format!("the type of {name} is guessed: {}", kind.name()) });
         }

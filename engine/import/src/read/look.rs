@@ -26,7 +26,7 @@ impl Reader {
             return Err("it goes through all namespaces".to_owned());
         }
         let namespace = call.flag("namespace").filter(|_| kind.namespaced);
-        let namespace = namespace.map(|word| self.name(word, at)).transpose()?;
+        let namespace = self.namespace(namespace, at)?;
         if name.is_none() && selector.is_none() {
             return Err(format!("it lists every {}: a step names one, or its labels", kind.name));
         }
@@ -38,6 +38,15 @@ impl Reader {
         let objects = call.objects()?;
         let [(kind, name)] = objects.as_slice() else { return Err("it names several objects".to_owned()) };
         let object = self.object(call, kind, name.as_ref(), at)?;
+        let absent = rest.len() == 1
+            && rest[0].words.first().and_then(Word::literal) == Some("grep")
+            && rest[0].words.iter().any(|word| word.literal() == Some("NotFound"));
+        let not_found =
+            at.output.is_some_and(|output| output.text.contains("(NotFound)") || output.text.contains("not found"));
+        if absent || not_found {
+            let verb = Verb::ExpectObject { object, matches: None, polling: Polling::default() };
+            return Ok(vec![Step::new(verb, at.line, at.source)]);
+        }
         if let Some(steps) = self.mesh(&object, rest, at)? {
             return Ok(steps);
         }
@@ -75,9 +84,6 @@ impl Reader {
 
     /// `NAME=$(kubectl get … -o jsonpath=…)`
     pub(super) fn captured_by_get(&mut self, name: &str, call: &Call, rest: &[Simple], at: &Context<'_>) -> Read {
-        if !rest.is_empty() {
-            return Err("what a filter makes of a value cannot be captured".to_owned());
-        }
         let objects = call.objects()?;
         let [(kind, named)] = objects.as_slice() else { return Err("it names several objects".to_owned()) };
         let object = self.object(call, kind, named.as_ref(), at)?;
@@ -85,10 +91,24 @@ impl Reader {
             return Err("its value is not taken by a JSONPath".to_owned());
         };
         let selected = object.selector.is_some();
-        let path = self.path(&path, selected, at)?;
+        let mut path = self.path(&path, selected, at)?;
+        let mut yaml_in = None;
+        match rest {
+            [] => {}
+            // A generated page looks into a field that holds YAML by a function of its own.
+            [inner] if self.generated && inner.words.first().and_then(Word::literal) == Some("yaml_at") => {
+                let Some(within) = inner.words.get(1) else {
+                    return Err("where it looks is not written out".to_owned());
+                };
+                let within = self.path(within, false, at)?;
+                yaml_in = Some(pointer(&path).ok_or("which field holds the YAML cannot be read")?);
+                path = format!("{{{}", within.strip_prefix("{.held").unwrap_or(&within));
+            }
+            _ => return Err("what a filter makes of a value cannot be captured".to_owned()),
+        }
         let own = self.free_name(name);
         self.names.insert(name.to_owned(), Name::Value(own.clone()));
-        let mut step = Step::new(Verb::Get { object, yaml_in: None, one: selected, any: false }, at.line, at.source);
+        let mut step = Step::new(Verb::Get { object, yaml_in, one: selected, any: false }, at.line, at.source);
         step.capture.push((own, Capture { path: Some(path), find: None, default: None }));
         Ok(vec![step])
     }
@@ -155,6 +175,13 @@ impl Reader {
         let found = Duration::parse(&text).ok().filter(|found| !found.get().is_zero())?;
         (found != Duration::from_secs(300)).then(|| found.to_string())
     }
+}
+
+/// `{.data.a\.b}` as `/data/a.b`.
+fn pointer(path: &str) -> Option<String> {
+    let inner = path.strip_prefix("{.")?.strip_suffix('}')?.replace("\\.", "\u{1}");
+    let keys = inner.split('.').map(|key| key.replace('\u{1}', ".").replace('~', "~0").replace('/', "~1"));
+    Some(keys.map(|key| format!("/{key}")).collect())
 }
 
 /// The path of `-o jsonpath=…`.

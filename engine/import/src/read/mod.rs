@@ -8,10 +8,12 @@ mod exec;
 mod files;
 mod filter;
 mod finish;
+mod generated;
 mod look;
 mod mesh;
 mod names;
 mod page;
+mod said;
 
 pub(crate) use page::read;
 
@@ -42,7 +44,7 @@ pub(crate) struct Reader {
     /// What each shell variable stands for.
     names: IndexMap<String, Name>,
     /// Ids that are taken.
-    ids: BTreeSet<String>,
+    ids: crate::guess::Ids,
     /// Names that a template may use, with what stands for them.
     taken: BTreeSet<String>,
     /// What there is to know.
@@ -57,6 +59,8 @@ pub(crate) struct Reader {
     missing: IndexMap<String, usize>,
     /// The step that a mark of time was taken in, by the variable that holds it.
     marks: IndexMap<String, String>,
+    /// How many more commands are read.
+    left: usize,
     /// Whether the section takes things back.
     cleaning: bool,
 }

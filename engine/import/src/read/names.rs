@@ -9,6 +9,9 @@ use super::{Context, Reader};
 use crate::guess::Hint;
 use crate::shell::{Part, Word};
 
+/// The most parts of a word, values and text between them: what is done with each takes as long as the text is.
+const MAX_PARTS: usize = 2_000;
+
 /// What a shell variable stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
@@ -53,6 +56,9 @@ pub(super) fn escape(text: &str) -> Result<String, String> {
 impl Reader {
     /// The template that a word is.
     pub(super) fn template(&mut self, word: &Word, at: &Context<'_>) -> Result<String, String> {
+        if word.parts.len() > MAX_PARTS {
+            return Err(format!("a text of it holds more than {} values", MAX_PARTS / 2));
+        }
         let mut out = String::new();
         for part in &word.parts {
             match part {
@@ -75,6 +81,12 @@ impl Reader {
             self.hint(name, Hint::Name);
         }
         Ok(text)
+    }
+
+    /// A namespace; that of the whole runbook need not be said.
+    pub(super) fn namespace(&mut self, word: Option<&Word>, at: &Context<'_>) -> Result<Option<String>, String> {
+        let namespace = word.map(|word| self.name(word, at)).transpose()?;
+        Ok(namespace.filter(|namespace| namespace != "default"))
     }
 
     /// What stands for a variable; one that the page never sets becomes a parameter.

@@ -6,6 +6,9 @@ use crate::guess::{self, Heading};
 use crate::outline::{Outline, Shown, Unit};
 use crate::shell::parse;
 
+/// The most commands of a page that are read: each is compared with those around it.
+const MAX_COMMANDS: usize = 3_000;
+
 /// Reads a page.
 pub(crate) fn read(page: Outline) -> Reader {
     let mut reader = Reader { generated: page.generated, ..Reader::default() };
@@ -18,7 +21,13 @@ pub(crate) fn read(page: Outline) -> Reader {
         reader.unread.push(unread.clone());
         reader.draft.entries.push(Entry::Unread(unread));
     }
+    if page.generated {
+        reader.generated_page(&page);
+        reader.finish();
+        return reader;
+    }
     let mut carried: Vec<String> = Vec::new();
+    reader.left = MAX_COMMANDS;
     for unit in &page.units {
         reader.unit(unit, &mut carried);
     }
@@ -35,6 +44,11 @@ impl Reader {
         let mut entries = Vec::new();
         let mut steps = 0;
         for shown in &unit.commands {
+            if self.left == 0 {
+                self.unread(shown, &format!("the page shows more than {MAX_COMMANDS} commands"), &mut entries);
+                continue;
+            }
+            self.left -= 1;
             if let Some(tab) = &unit.other_tab {
                 let reason = format!("another way to do the step above ({tab})");
                 self.unread(shown, &reason, &mut entries);
@@ -93,7 +107,7 @@ impl Reader {
         }
     }
 
-    fn unread(&mut self, shown: &Shown, reason: &str, entries: &mut Vec<Entry>) {
+    pub(super) fn unread(&mut self, shown: &Shown, reason: &str, entries: &mut Vec<Entry>) {
         let unread = Unread { line: shown.line, text: shown.chunk.text.clone(), reason: reason.to_owned() };
         self.unread.push(unread.clone());
         entries.push(Entry::Unread(unread));
@@ -101,7 +115,7 @@ impl Reader {
 
     /// Gives the steps of a unit their titles, prose and ids.
     fn name_steps(&mut self, unit: &Unit, prose: &[String], steps: usize, entries: &mut [Entry]) {
-        let by_heading = unit.heading.as_ref().filter(|_| !unit.numbered || self.generated);
+        let by_heading = unit.heading.as_ref().filter(|_| !unit.numbered);
         let (title, whole) = match (by_heading, &unit.lead) {
             (Some(heading), _) => (Some(guess::title(heading).0), false),
             (None, Some(lead)) => {
@@ -151,7 +165,7 @@ impl Reader {
                 _ => sentence(step),
             };
             step.id = match (&unit.anchor, number) {
-                (Some(anchor), 0) if self.ids.insert(anchor.clone()) => anchor.clone(),
+                (Some(anchor), 0) if self.ids.take(anchor) => anchor.clone(),
                 _ => guess::id(&wanted, &mut self.ids),
             };
             if number == 0 {
@@ -225,13 +239,13 @@ fn makes(step: &Step, object: &Object) -> bool {
 }
 
 /// Takes a step into the one before it, where the page needs two commands for what is one step.
-fn joins(last: &mut Step, step: &mut Step) -> bool {
+pub(super) fn joins(last: &mut Step, step: &mut Step) -> bool {
     match (&last.verb, &step.verb) {
         (Verb::Apply { .. } | Verb::Patch { .. }, Verb::Wait { object, wait }) if wait.condition == "rollout" => {
-            if last.wait.as_ref().is_some_and(|own| own.condition != "rollout") {
+            // Of several workloads each is waited for by a line of its own.
+            if last.wait.as_ref().is_some_and(|own| own.condition != "rollout") || object.selector.is_some() {
                 return false;
             }
-            let _ = object;
             last.wait = Some(wait.clone());
             true
         }
@@ -279,7 +293,7 @@ pub(super) fn sentence(step: &Step) -> String {
 }
 
 /// Blocks of prose one below the other; items of a list stay together.
-fn joined(blocks: &[String]) -> String {
+pub(super) fn joined(blocks: &[String]) -> String {
     let mut out = String::new();
     for block in blocks {
         let item = |text: &str| text.trim_start().starts_with("- ");

@@ -53,7 +53,17 @@ pub(crate) fn runbook(draft: &Draft, schema: Option<&str>) -> Written {
     if let Some(cleanup) = &draft.cleanup {
         let has_steps = cleanup.iter().any(|entry| matches!(entry, Entry::Step(_)));
         out.push_str("\n# Takes back what the steps changed, newest first, when the run ends.\n");
-        out.push_str(if has_steps { "cleanup:\n  steps:\n" } else { "cleanup: {}\n" });
+        if has_steps || !draft.keep.is_empty() {
+            out.push_str("cleanup:\n");
+        } else {
+            out.push_str("cleanup: {}\n");
+        }
+        if !draft.keep.is_empty() {
+            Yaml::List(draft.keep.iter().map(Yaml::text).collect()).behind_key("keep", 2, &mut out);
+        }
+        if has_steps {
+            out.push_str("  steps:\n");
+        }
         entries(cleanup, if has_steps { 4 } else { 0 }, &mut out, &mut steps);
     }
     if draft.on_failure.iter().any(|entry| matches!(entry, Entry::Step(_))) {

@@ -8,7 +8,10 @@ pub(super) fn inline(text: &str, flow: bool) -> String {
 /// Whether a text may stand without quotes and is read back as that text.
 fn is_plain(text: &str, flow: bool) -> bool {
     let Some(first) = text.chars().next() else { return false };
-    let starts_well = first.is_alphanumeric() || matches!(first, '/' | '_' | '<' | '.' | '^' | '(' | '$' | '+');
+    let after_dashes = text.trim_start_matches('-').chars().next();
+    let starts_well = first.is_alphanumeric()
+        || matches!(first, '/' | '_' | '<' | '.' | '^' | '(' | '$' | '+')
+        || (first == '-' && after_dashes.is_some_and(char::is_alphabetic));
     let common = starts_well
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
@@ -16,8 +19,7 @@ fn is_plain(text: &str, flow: bool) -> bool {
         && !text.contains("{{")
         && text.chars().all(|c| !c.is_control() && !matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}' | '\u{85}'))
         && text.chars().all(|c| c.is_ascii() || c.is_alphanumeric() || "…–—’‘“”·§°→äöü".contains(c));
-    let in_flow =
-        !flow || !text.contains([',', '[', ']', '{', '}', '"', '\'', '#', '&', '*', '!', '|', '>', '%', '@', '`', '?']);
+    let in_flow = !flow || !text.contains([',', '[', ']', '{', '}', '"', '\'']);
     common && in_flow && !is_other_type(text)
 }
 
