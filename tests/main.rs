@@ -7,6 +7,7 @@ mod architecture;
 mod cli;
 mod docs;
 mod documents;
+mod import;
 mod readme;
 mod reference;
 mod rehearsal;
