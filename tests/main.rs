@@ -9,6 +9,7 @@ mod docs;
 mod readme;
 mod rehearsal;
 mod rehearsal_verbs;
+mod round_trip;
 mod run;
 mod runbooks;
 mod targets;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The kinds that runbooks of the tests make, or that follow from them.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "Namespace",
     "ConfigMap",
     "Secret",
@@ -23,12 +23,15 @@ const KINDS: [&str; 10] = [
     "Pod",
     "Lease",
     "EndpointSlice",
+    "ServiceEntry",
 ];
 
 /// A lab that is being served.
 pub(crate) struct Lab {
     server: Child,
     folder: TempDir,
+    /// The line that says it is ready: an `export` of what a client needs.
+    ready: String,
 }
 
 /// A call of the program that is under way. Its standard output goes to a file, so that it never waits for a reader.
@@ -60,7 +63,15 @@ impl Lab {
             .read_line(&mut line)
             .expect("the lab says it is ready");
         assert!(line.starts_with("export "), "{line:?}");
-        Self { server, folder }
+        Self { server, folder, ready: line }
+    }
+
+    /// The world's parameters, as the lab gives them to its clients.
+    pub(crate) fn exports(&self) -> BTreeMap<String, String> {
+        let script = format!("{}\nenv -0", self.ready);
+        let output = Command::new("/bin/sh").args(["-c", &script]).env_clear().output().expect("a shell");
+        let text = String::from_utf8(output.stdout).expect("values are UTF-8");
+        text.split('\0').filter_map(|entry| entry.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
     }
 
     /// Puts a file into the lab's folder.
