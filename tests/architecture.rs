@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use periplus_core::diag::Severity;
-use periplus_core::load::{Files, load};
-use periplus_core::source::Source;
 use regex::Regex;
+
+use crate::support::{Page, documents, loaded};
 
 /// Lines of a file, without the tests at its end, at which it must be divided.
 const MOST_OWN_LINES: usize = 600;
@@ -244,32 +244,18 @@ fn every_fixture_is_used() {
     assert_none(&unused.map(|path| shown(&path)).collect::<Vec<_>>(), "a fixture that no test names proves nothing");
 }
 
-/// The documents that people read: everything in `docs`, and what stands at the top.
-fn documents() -> Vec<PathBuf> {
-    let top = ["README.md", "CHANGELOG.md"].map(|name| root().join(name)).into_iter().filter(|path| path.exists());
-    files("docs", &["md"]).into_iter().chain(top).collect()
-}
-
-/// Files that a runbook in a document names: any, with an object in it.
-struct Anything;
-
-impl Files for Anything {
-    fn read(&self, _: &str) -> Result<String, String> {
-        Ok("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: any}\n".to_owned())
-    }
-}
-
 #[test]
 fn every_runbook_in_the_documents_loads() {
     let fence = Regex::new(r"(?ms)^```ya?ml\n(.*?)^```").expect("a pattern");
     let mut found = Vec::new();
-    for path in documents() {
+    // The page of diagnostics shows what is refused.
+    for path in documents().into_iter().filter(|path| !path.ends_with("reference/diagnostics.md")) {
         let text = read(&path);
         for block in fence.captures_iter(&text).map(|block| block[1].to_owned()) {
             if !block.lines().any(|line| line.trim_end() == "kind: Runbook") {
                 continue;
             }
-            let loaded = load(&Source { name: shown(&path), text: block }, &Anything);
+            let loaded = loaded(&block);
             let errors = loaded.diagnostics.iter().filter(|problem| problem.severity == Severity::Error);
             found.extend(errors.map(|problem| format!("{}: {}", shown(&path), problem.message)));
         }
@@ -279,16 +265,38 @@ fn every_runbook_in_the_documents_loads() {
 
 #[test]
 fn links_in_the_documents_lead_somewhere() {
-    let link = Regex::new(r"\]\(([^)#\s]+)[^)]*\)").expect("a pattern");
     let mut found = Vec::new();
-    for path in documents() {
-        let text = read(&path);
-        for target in link.captures_iter(&text).map(|link| link[1].to_owned()).filter(|target| !target.contains("://"))
-        {
-            if !path.parent().expect("a file has a folder").join(&target).exists() {
-                found.push(format!("{}: {target}", shown(&path)));
+    let pages: BTreeMap<PathBuf, Page> =
+        documents().into_iter().map(|path| (path.clone(), Page::read(&read(&path)))).collect();
+    for (path, page) in &pages {
+        for (line, target) in page.links().into_iter().filter(|(_, target)| !target.contains("://")) {
+            let at = format!("{}:{line}: {target}", shown(path));
+            let (file, anchor) =
+                target.split_once('#').map_or((target.as_str(), None), |(file, anchor)| (file, Some(anchor)));
+            let leads_to = if file.is_empty() {
+                path.clone()
+            } else {
+                plain(&path.parent().expect("a file has a folder").join(file))
+            };
+            let anchors = || pages.get(&leads_to).map(Page::anchors).unwrap_or_default();
+            if !leads_to.exists() || anchor.is_some_and(|anchor| !anchors().iter().any(|known| known == anchor)) {
+                found.push(at);
+            } else if path.starts_with(root().join("docs")) && !pages.contains_key(&leads_to) {
+                found.push(format!("{at} is no page of the book"));
             }
         }
     }
-    assert_none(&found, "a link within the repository leads to a file");
+    assert_none(&found, "a link leads to a file, and to a heading in it; within the book, to a page of the book");
+}
+
+/// A path without its steps upwards.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, part| {
+        if part == std::path::Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+        plain
+    })
 }

@@ -21,12 +21,18 @@ mod world;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 pub use error::Status;
 pub use io::{Io, Stream};
 
 use crate::args::Cli;
+
+/// All commands with their arguments, as the program itself reads them: for the pages that are made from them.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the program with these arguments (the first is the program's name) and returns how it ended.
 pub fn main_with(args: impl IntoIterator<Item = OsString>, mut io: Io) -> Status {

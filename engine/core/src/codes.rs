@@ -58,7 +58,7 @@ codes! {
     TwoNamespaces = "two-namespaces": "An object is given two different namespaces.",
     MissingFile = "missing-file": "A file that the runbook names cannot be read.",
     BadManifest = "bad-manifest": "A manifest is not a Kubernetes object.",
-    BadPattern = "bad-pattern": "A regular expression or a pattern cannot be read.",
+    BadPattern = "bad-pattern": "A regular expression, a pattern or a path cannot be read.",
     NearMissToken = "near-miss-token": "Text in brackets that is almost a token.",
     BadTemplate = "bad-template": "A template cannot be read.",
     UnknownName = "unknown-name": "A template or condition uses a name that the runbook does not have.",

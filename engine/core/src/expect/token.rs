@@ -109,6 +109,27 @@ impl Token {
         }
     }
 
+    /// What it takes, for people.
+    #[must_use]
+    pub const fn takes(self) -> &'static str {
+        match self {
+            Self::Ip => "an IPv4 or IPv6 address",
+            Self::Port => "a port: 0 to 65535",
+            Self::Addr => "`ip:port`, or `[v6]:port`",
+            Self::Int => "a whole number, with or without a sign",
+            Self::Number => "a decimal number, possibly with a sign, a fraction and an exponent",
+            Self::Duration => "a duration as Go and kubectl print it",
+            Self::Timestamp => "a date with a time of day: RFC 3339, and the forms of HTTP, Apache and many logs",
+            Self::Date => "a date: `2006-01-02`, `2006/01/02` or `02/Jan/2006`",
+            Self::Uuid => "a UUID",
+            Self::Hash => "the generated part of a Kubernetes name, or a digest of at least 7 hexadecimal digits",
+            Self::Hex => "a hexadecimal number, with or without `0x`",
+            Self::Word => "anything without a blank",
+            Self::Url => "a URL with a scheme and `://`",
+            Self::Host => "a DNS name, or an IPv4 address",
+        }
+    }
+
     /// The token of this name. Names are lower case.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

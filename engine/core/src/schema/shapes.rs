@@ -31,8 +31,8 @@ macro_rules! shape {
 }
 
 shape! {
-    /// Text that may hold a template; a number or a boolean is taken as it is written.
-    Text = {"type": ["string", "number", "boolean"]};
+    /// Text that may hold a template; a number or a boolean is taken as it is written. The comment tells it from prose.
+    Text = {"type": ["string", "number", "boolean"], "$comment": "template"};
     /// Text in which nothing is filled in.
     Prose = {"type": ["string", "number", "boolean"]};
     /// Any value.
@@ -135,7 +135,7 @@ pub(super) fn whole_exec(schema: &mut Schema) {
 /// Exactly one of the two, or a JSONPath by itself.
 pub(super) fn path_or_find(schema: &mut Schema) {
     also(schema, json!({"oneOf": required(&["path", "find"])}));
-    or(schema, &json!({"type": ["string", "number", "boolean"]}));
+    or(schema, &json!({"type": ["string", "number", "boolean"], "$comment": "template"}));
 }
 
 /// A duration by itself is the initial one.

@@ -10,14 +10,16 @@ use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::{Context, Program, Value};
 use thiserror::Error;
 
-use super::parse::{Problem, Reference};
+use super::parse::{Problem, Reference, TemplateLimits};
 use super::scope::Scope;
 use crate::codes::Code;
 use crate::diag::nearest;
 
-/// Bytes that a condition may have: the parser recurses, and would abort the process on deep input.
+/// The bounds of conditions: the parser recurses, and would abort the process on deep input. Depth counts parentheses,
+/// brackets and braces.
+pub const CONDITION_LIMITS: TemplateLimits = TemplateLimits { bytes: MAX_BYTES, depth: MAX_DEPTH };
+
 const MAX_BYTES: usize = 1 << 10;
-/// How deep its parentheses, brackets and braces may be nested.
 const MAX_DEPTH: usize = 16;
 
 /// A condition that was read and whose names are known.
@@ -116,7 +118,7 @@ impl Condition {
 }
 
 /// The functions of conditions. CEL has more, for time stamps, bytes and optional values, which runbooks have no use for.
-const FUNCTIONS: [&str; 10] =
+pub const FUNCTIONS: [&str; 10] =
     ["size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string", "min", "max"];
 
 /// Operators are functions with names such as `_==_`; the parser makes them, authors cannot.

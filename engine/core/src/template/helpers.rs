@@ -25,46 +25,77 @@ pub(super) enum Kind {
 
 /// A row of the table of helpers.
 #[derive(Debug)]
-pub(super) struct HelperRow {
+pub struct HelperRow {
+    /// Its name.
     pub name: &'static str,
-    pub kind: Kind,
-    pub arguments: RangeInclusive<usize>,
+    pub(super) kind: Kind,
+    pub(super) arguments: RangeInclusive<usize>,
+    /// How it is called.
     pub usage: &'static str,
+    /// What it gives, or what it does with the text that it holds.
+    pub does: &'static str,
 }
 
-const fn block_row(name: &'static str, usage: &'static str) -> HelperRow {
-    HelperRow { name, kind: Kind::Block, arguments: 1..=1, usage }
+const fn block_row(name: &'static str, usage: &'static str, does: &'static str) -> HelperRow {
+    HelperRow { name, kind: Kind::Block, arguments: 1..=1, usage, does }
 }
 
-const fn value_row(name: &'static str, arguments: RangeInclusive<usize>, usage: &'static str) -> HelperRow {
-    HelperRow { name, kind: Kind::Value, arguments, usage }
+const fn value_row(
+    name: &'static str,
+    arguments: RangeInclusive<usize>,
+    usage: &'static str,
+    does: &'static str,
+) -> HelperRow {
+    HelperRow { name, kind: Kind::Value, arguments, usage, does }
 }
 
 /// All helpers. What Handlebars brings beyond these (`log`, `raw`, partials, decorators) is refused.
-pub(super) const HELPERS: [HelperRow; 23] = [
-    block_row("if", "{{#if X}} … {{else}} … {{/if}}"),
-    block_row("unless", "{{#unless X}} … {{/unless}}"),
-    block_row("each", "{{#each LIST}} … {{this}} … {{/each}}"),
-    block_row("with", "{{#with X as |x|}} … {{x}} … {{/with}}"),
-    value_row("quote", 1..=1, "{{quote X}}"),
-    value_row("json", 1..=1, "{{json X}}"),
-    value_row("yaml", 1..=1, "{{yaml X}}"),
-    value_row("indent", 2..=2, "{{indent 4 X}}"),
-    value_row("b64encode", 1..=1, "{{b64encode X}}"),
-    value_row("default", 2..=2, "{{default \"none\" X}}"),
-    value_row("host", 1..=1, "{{host URL}}"),
-    value_row("port", 1..=1, "{{port URL}}"),
-    value_row("eq", 2..=2, "{{#if (eq X \"a\")}}"),
-    value_row("ne", 2..=2, "{{#if (ne X \"a\")}}"),
-    value_row("gt", 2..=2, "{{#if (gt X 1)}}"),
-    value_row("gte", 2..=2, "{{#if (gte X 1)}}"),
-    value_row("lt", 2..=2, "{{#if (lt X 1)}}"),
-    value_row("lte", 2..=2, "{{#if (lte X 1)}}"),
-    value_row("and", 2..=2, "{{#if (and X Y)}}"),
-    value_row("or", 2..=2, "{{#if (or X Y)}}"),
-    value_row("not", 1..=1, "{{#if (not X)}}"),
-    value_row("len", 1..=1, "{{len LIST}}"),
-    value_row("lookup", 2..=2, "{{lookup LIST 0}}"),
+pub const HELPERS: [HelperRow; 23] = [
+    block_row(
+        "if",
+        "{{#if X}} … {{else}} … {{/if}}",
+        "its text, if the value is not empty: not `\"\"`, `false`, 0, null or an empty list",
+    ),
+    block_row("unless", "{{#unless X}} … {{/unless}}", "its text, if the value is empty"),
+    block_row(
+        "each",
+        "{{#each LIST}} … {{this}} … {{/each}}",
+        "its text once for each item of a list; `{{this}}` is the item, `{{@index}}` its number from 0",
+    ),
+    block_row(
+        "with",
+        "{{#with X as |x|}} … {{x}} … {{/with}}",
+        "its text, with the value under another name; an empty value needs an `{{else}}`",
+    ),
+    value_row(
+        "quote",
+        1..=1,
+        "{{quote X}}",
+        "the value in double quotes, with `\"`, `\\` and control characters escaped as JSON does",
+    ),
+    value_row("json", 1..=1, "{{json X}}", "the value as JSON: for manifests, and for values with line breaks"),
+    value_row("yaml", 1..=1, "{{yaml X}}", "the value as YAML"),
+    value_row("indent", 2..=2, "{{indent 4 X}}", "each line of the value, indented by so many columns (0 to 64)"),
+    value_row("b64encode", 1..=1, "{{b64encode X}}", "the value in base64, as the `data` of a Secret wants it"),
+    value_row(
+        "default",
+        2..=2,
+        "{{default \"none\" X}}",
+        "the second value, unless it is null, `\"\"` or an empty list; then the first",
+    ),
+    value_row("host", 1..=1, "{{host URL}}", "the host of a URL, without brackets around an IPv6 address"),
+    value_row("port", 1..=1, "{{port URL}}", "the port of a URL, or the one that its scheme implies"),
+    value_row("eq", 2..=2, "{{#if (eq X \"a\")}}", "whether both are equal"),
+    value_row("ne", 2..=2, "{{#if (ne X \"a\")}}", "whether both differ"),
+    value_row("gt", 2..=2, "{{#if (gt X 1)}}", "whether the first is greater"),
+    value_row("gte", 2..=2, "{{#if (gte X 1)}}", "whether the first is greater or equal"),
+    value_row("lt", 2..=2, "{{#if (lt X 1)}}", "whether the first is less"),
+    value_row("lte", 2..=2, "{{#if (lte X 1)}}", "whether the first is less or equal"),
+    value_row("and", 2..=2, "{{#if (and X Y)}}", "whether neither is empty"),
+    value_row("or", 2..=2, "{{#if (or X Y)}}", "whether one of them is not empty"),
+    value_row("not", 1..=1, "{{#if (not X)}}", "whether it is empty"),
+    value_row("len", 1..=1, "{{len LIST}}", "how many items a list has, or how many bytes a text"),
+    value_row("lookup", 2..=2, "{{lookup LIST 0}}", "the item of a list at a position, counted from 0"),
 ];
 
 /// Whether a name is taken by a helper, so that no parameter or capture can have it.

@@ -11,41 +11,41 @@ use super::In;
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields, transform = super::super::shapes::asserts)]
 pub(in crate::schema) struct ExpectOutput {
-    /// The exec whose output is judged; absent beside an `exec`.
+    /// The step whose exec is judged. Required where `expect-output` is the verb, and not allowed beside an `exec`.
     of: Option<Id>,
     /// First narrow the text to the matches of this regular expression, as `grep -o` does.
     find: Option<Text>,
     /// Which stream is judged. Default: `stdout`.
     stream: Option<Stream>,
-    /// The text is equal, trailing white space aside.
+    /// The text is equal to this. Blanks at line ends, blank lines at the end and CRLF do not count.
     equals: Option<Text>,
-    /// Literal texts that must all be there.
+    /// Literal text that is there; of a list, each.
     contains: Option<OneOrMany<Text>>,
-    /// Literal texts none of which may be there.
+    /// Literal text that is not there; of a list, none.
     not_contains: Option<OneOrMany<Text>>,
     /// A regular expression that matches somewhere; `^` and `$` are line anchors.
     regex: Option<Text>,
     /// Documented output: whole lines in order, with tokens such as `[ip]`, and `...` for any lines.
     lines: Option<Text>,
-    /// The text is JSON and contains this value.
+    /// The text is JSON and contains this value. Keys may be missing here, lists match by subset.
     json: Option<Any>,
-    /// The text is YAML and contains this value.
+    /// The text is YAML and contains this value, as with `json`.
     yaml: Option<Any>,
-    /// What the program returns: a code, or one of several. Default: 0.
+    /// The program's exit code: this one, or one of these. Default: 0.
     exit: Option<OneOrMany<Code>>,
-    /// The program returns any of 1 to 125.
+    /// The program's exit code is any of 1 to 125. Only `true` can be written.
     fails: Option<bool>,
-    /// The number found is not smaller.
+    /// The text is one number, and not smaller than this.
     at_least: Option<Text>,
-    /// The number found is not larger.
+    /// The text is one number, and not larger than this.
     at_most: Option<Text>,
-    /// How long it may take until the check holds. Default: the exec runs once.
+    /// How long it may take until the check holds: the exec is repeated so long. Default: it runs once.
     within: Option<Period>,
     /// Time from one attempt to the next. Default: 1s.
     every: Option<Period>,
     /// How many attempts in a row must hold. Default: 1.
     consecutive: Option<Count>,
-    /// What ends the repetition at once: it will not get better by waiting.
+    /// Matchers that end the repetition at once: what they match will not get better by waiting.
     stop_on: Option<StopOn>,
 }
 
@@ -70,18 +70,31 @@ pub(in crate::schema) enum Stream {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields, transform = super::super::shapes::asserts)]
 pub(in crate::schema) struct StopOn {
+    /// First narrow the text to the matches of this regular expression, as `grep -o` does.
     find: Option<Text>,
+    /// Which stream is looked at. Default: `stdout`.
     stream: Option<Stream>,
+    /// The text is equal to this.
     equals: Option<Text>,
+    /// Literal text that is there; of a list, each.
     contains: Option<OneOrMany<Text>>,
+    /// Literal text that is not there; of a list, none.
     not_contains: Option<OneOrMany<Text>>,
+    /// A regular expression that matches somewhere.
     regex: Option<Text>,
+    /// Whole lines in order, with tokens.
     lines: Option<Text>,
+    /// The text is JSON and contains this value.
     json: Option<Any>,
+    /// The text is YAML and contains this value.
     yaml: Option<Any>,
+    /// The program's exit code: this one, or one of these. Default: any.
     exit: Option<OneOrMany<Code>>,
+    /// The program's exit code is any of 1 to 125.
     fails: Option<bool>,
+    /// The text is one number, and not smaller than this.
     at_least: Option<Text>,
+    /// The text is one number, and not larger than this.
     at_most: Option<Text>,
 }
 
@@ -92,22 +105,22 @@ pub(in crate::schema) struct StopOn {
     {"required": ["contains"]}, {"required": ["not-contains"]}, {"required": ["regex"]}, {"required": ["lines"]}
 ]))]
 pub(in crate::schema) struct LogGrep {
-    /// Whose log.
+    /// Whose log. Of several pods, a match in any counts.
     #[schemars(rename = "in")]
     target: In,
-    /// An absolute path in the container; the container's own log where absent.
+    /// An absolute path in the container. Default: the container's own log.
     file: Option<Text>,
-    /// The step before whose last attempt the window opens; this step itself where absent.
+    /// The step before whose last attempt the window opens: earlier lines do not count. Default: this step.
     since: Option<Id>,
-    /// Literal texts that must all be on one line.
+    /// Literal text on a line; of a list, all on the same line.
     contains: Option<OneOrMany<Text>>,
-    /// Literal texts that may be on no line.
+    /// Literal text that is on no line of the window; of a list, none.
     not_contains: Option<OneOrMany<Text>>,
-    /// A regular expression that matches a line.
+    /// A regular expression that matches a line: the one that holds `contains`.
     regex: Option<Text>,
     /// Documented lines in order, with tokens such as `[ip]`; other lines may stand between.
     lines: Option<Text>,
-    /// How many lines must match.
+    /// How many lines match. Default: at least one.
     count: Option<LogCount>,
     /// How long it may take until the checks hold. Default: 30s.
     within: Option<Period>,
@@ -122,7 +135,7 @@ pub(in crate::schema) struct LogGrep {
 pub(in crate::schema) struct LogCount {
     /// At least so many. Default: 1, or 0 where only `max` is given.
     min: Option<Nonnegative>,
-    /// At most so many; 0 asserts absence.
+    /// At most so many; 0 asserts absence. Default: no bound.
     max: Option<Nonnegative>,
 }
 
@@ -130,22 +143,22 @@ pub(in crate::schema) struct LogCount {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields, transform = super::super::shapes::matches_or_absent)]
 pub(in crate::schema) struct ExpectObject {
-    /// Such as `Deployment`.
+    /// The kind, such as `Deployment`.
     kind: Text,
-    /// Such as `networking.istio.io/v1`; the server's preferred version where absent.
+    /// Group and version, such as `networking.istio.io/v1`. Default: the server's preferred version of the kind.
     api_version: Option<Text>,
-    /// `metadata.name`.
+    /// The object's name.
     name: Option<Text>,
-    /// Label selector; at least one object must match.
+    /// Label selector in place of a name; at least one object must match.
     selector: Option<Text>,
-    /// The object's namespace.
+    /// The object's namespace; else the step's, else the runbook's. None for kinds that have none.
     namespace: Option<Text>,
-    /// The object is there and contains this value; lists match by subset.
+    /// The object is there and contains this value. Keys may be missing here, lists match by subset.
     matches: Option<Any>,
-    /// The object is not there.
+    /// The object is not there. Only `true` can be written.
     #[schemars(extend("const" = true))]
     absent: Option<bool>,
-    /// How long it may take until the check holds.
+    /// How long it may take until the check holds. Default: it is looked at once.
     within: Option<Period>,
     /// Time from one attempt to the next. Default: 1s.
     every: Option<Period>,

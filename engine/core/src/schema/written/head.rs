@@ -13,31 +13,32 @@ use super::{ObjectRef, Step};
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::schema) struct Runbook {
-    /// The version of the format.
+    /// The version of the format: always `periplus.dev/v1`.
     #[schemars(rename = "apiVersion", extend("const" = "periplus.dev/v1"))]
     api_version: String,
-    /// What this file is.
+    /// What this file is: always `Runbook`.
     #[schemars(extend("const" = "Runbook"))]
     kind: String,
-    /// Name and title.
+    /// The runbook's name and title.
     metadata: Metadata,
     /// One or two sentences on what the runbook achieves.
     summary: Option<Prose>,
-    /// Namespace of everything that names none itself.
+    /// Namespace of everything that names none itself. There is no other fallback: the kubeconfig's is never used.
     namespace: Option<Text>,
-    /// What the user supplies.
+    /// The parameters, by name: what the user supplies.
     params: Option<BTreeMap<Name, Param>>,
-    /// What must hold before the first change; checked all at once.
+    /// What must hold before the first change. All of it is checked at once; what is unmet ends the run with exit code 3.
     requires: Option<Vec<Requirement>>,
-    /// The steps. One without `needs` waits for all above it.
+    /// The steps, in file order. One without `needs` waits for all above it.
     steps: Vec<Step>,
-    /// How the run is taken back when it ends.
+    /// Take the run's changes back when it ends, also after a failure; `{}` for all of them. Default: changes stay, and
+    /// `periplus undo` takes them back.
     cleanup: Option<Cleanup>,
-    /// Steps that only look, run after a failure for the report.
+    /// Steps that only look, carried out after a failure: what they see goes into the report.
     on_failure: Option<Vec<Step>>,
-    /// Remarks for the reader.
+    /// Remarks for the reader, in Markdown.
     notes: Option<Vec<Prose>>,
-    /// The longest the whole run may take.
+    /// The longest the whole run may take. Default: no limit.
     timeout: Option<Period>,
 }
 
@@ -45,9 +46,9 @@ pub(in crate::schema) struct Runbook {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(in crate::schema) struct Metadata {
-    /// Lower-case letters, digits and dashes.
+    /// Names the runbook: lower-case letters, digits and dashes, at most 63.
     name: Id,
-    /// What the page is called.
+    /// What the runbook and its page are called. Default: the name.
     title: Option<Prose>,
 }
 
@@ -55,24 +56,24 @@ pub(in crate::schema) struct Metadata {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, transform = super::super::shapes::prose_goes_on)]
 pub(in crate::schema) struct Param {
-    /// What is accepted.
+    /// What values it takes.
     #[schemars(rename = "type")]
     kind: ParamType,
-    /// The words of an `enum`.
+    /// The words of which an `enum` takes one.
     values: Option<Vec<Prose>>,
     /// The type of the items of a `list`. Default: `string`.
     of: Option<ItemType>,
     /// What it is, for the reader.
     description: Option<Prose>,
-    /// The value where none is given.
+    /// The value where none is given; a list for type `list`. Without it, and without `optional`, a value must be given.
     default: Option<OneOrMany<Text>>,
-    /// The environment variable that may supply it.
+    /// The environment variable that may supply it. In a rehearsal the world's `params:` take its place.
     env: Option<Prose>,
-    /// Whether it may be left out; it is then empty.
+    /// Whether it may be left out; it is then empty. Default: false.
     optional: Option<bool>,
     /// A regular expression that the whole value must match.
     pattern: Option<Prose>,
-    /// Whether its value must never be shown.
+    /// Whether its value must never be shown, journaled or put into arguments of a program. Default: false.
     secret: Option<bool>,
 }
 
@@ -84,7 +85,7 @@ pub(in crate::schema) enum ParamType {
     String,
     /// An IPv4 or IPv6 address.
     Ip,
-    /// A DNS name or an address.
+    /// A DNS name, or an address.
     Host,
     /// An address with a prefix length.
     Cidr,
@@ -133,15 +134,15 @@ pub(in crate::schema) enum ItemType {
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(in crate::schema) struct Requirement {
-    /// An object exists.
+    /// This object exists.
     object: Option<ObjectRef>,
-    /// The API server serves a kind.
+    /// The API server serves this kind: its custom resource definition is installed.
     serves: Option<Serves>,
-    /// The pods of a selector have an Istio sidecar.
+    /// All pods of a selector have an Istio sidecar, and there is at least one.
     sidecar: Option<Sidecar>,
-    /// The mesh writes an access log of this encoding.
+    /// The mesh writes an access log in this encoding.
     access_log: Option<Encoding>,
-    /// We may do something, by an access review.
+    /// RBAC lets us do this, by an access review.
     can: Option<Can>,
 }
 
@@ -149,9 +150,9 @@ pub(in crate::schema) struct Requirement {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::schema) struct Serves {
-    /// Such as `ServiceEntry`.
+    /// The kind, such as `ServiceEntry`.
     kind: Text,
-    /// Such as `networking.istio.io/v1beta1`.
+    /// Group and version, such as `networking.istio.io/v1beta1`.
     api_version: Text,
 }
 
@@ -159,9 +160,9 @@ pub(in crate::schema) struct Serves {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(in crate::schema) struct Sidecar {
-    /// Label selector.
+    /// The pods' label selector, such as `app=sleep`.
     selector: Text,
-    /// Namespace of the pods.
+    /// Namespace of the pods; else the runbook's.
     namespace: Option<Text>,
 }
 
@@ -179,13 +180,13 @@ pub(in crate::schema) enum Encoding {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(in crate::schema) struct Can {
-    /// Such as `create`.
+    /// The verb, such as `create` or `get`.
     verb: Text,
     /// Plural resource, with its subresource if any, such as `pods/exec`.
     resource: Text,
-    /// API group; the core group where absent.
+    /// The resource's API group. Default: the core group.
     group: Option<Text>,
-    /// Namespace of the action.
+    /// Namespace of the action; else the runbook's, else all namespaces.
     namespace: Option<Text>,
 }
 
@@ -193,8 +194,8 @@ pub(in crate::schema) struct Can {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(in crate::schema) struct Cleanup {
-    /// Steps whose changes stay.
+    /// Steps whose changes stay. Default: none.
     keep: Option<Vec<Id>>,
-    /// Further steps, run after the changes were taken back.
+    /// Further steps, carried out after the changes were taken back.
     steps: Option<Vec<Step>>,
 }

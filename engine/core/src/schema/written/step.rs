@@ -13,33 +13,34 @@ use super::{Apply, Exec, ExpectObject, ExpectOutput, Get, LogGrep, ObjectRef, Pa
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields, transform = super::super::shapes::one_verb)]
 pub(in crate::schema) struct Step {
-    /// Names it, once in a runbook.
+    /// Names the step, once in a runbook: lower-case letters, digits and dashes, at most 63.
     id: Id,
-    /// What it is called.
+    /// What the step is called. Default: a sentence made from its verb.
     title: Option<Prose>,
     /// Prose for the reader, in Markdown.
     doc: Option<Prose>,
-    /// The steps it waits for; all above it where absent.
+    /// The steps it waits for; `[]` for none. Default: all steps above it.
     needs: Option<Vec<Id>>,
-    /// A CEL condition over parameters and captures; when false the step is skipped.
+    /// A CEL condition over parameters and captures by bare name. When it is false, the step is skipped.
     when: Option<Text>,
-    /// What it does to others, stated before it is done.
+    /// What it does to others. Stands in the plan, in the question before the first change, and on the page.
     impact: Option<Text>,
-    /// Namespace of what it names, where that names none itself.
+    /// Namespace of what the step names, where that names none itself; else the runbook's.
     namespace: Option<Text>,
-    /// How a change that fails is repeated.
+    /// How a change that fails is repeated. Default: one attempt, no other.
     retry: Option<Retry>,
-    /// The longest it may take, all attempts included.
+    /// The longest the step may take, all attempts included. Default: no limit of its own.
     timeout: Option<Period>,
-    /// Values it takes from the world, by name.
+    /// Values that the step takes from the world, by name, for steps below: a path beside `get`, `apply` or `patch`, a
+    /// `find` beside `exec`.
     capture: Option<BTreeMap<Name, Capture>>,
     /// Apply manifests (server-side apply).
     apply: Option<Apply>,
     /// Run a program in a container.
     exec: Option<Exec>,
-    /// Judge the output of an exec.
+    /// Judge the output of an exec: beside one, or of another step by `of`.
     expect_output: Option<ExpectOutput>,
-    /// Find lines in a log.
+    /// Find lines in a log that were written since a step.
     log_grep: Option<LogGrep>,
     /// Delete objects.
     delete: Option<ObjectRef>,
@@ -59,9 +60,9 @@ pub(in crate::schema) struct Step {
 pub(in crate::schema) struct Retry {
     /// Attempts in all. Default: 3.
     attempts: Option<Count>,
-    /// Time between attempts, doubled after each. Default: 1s, at most 30s.
+    /// Time before the second attempt, doubled after each. Default: 1s, up to 30s.
     backoff: Option<Backoff>,
-    /// Which failures are worth another attempt.
+    /// Which failures are worth another attempt; there is no other word yet. Default: `transient`.
     #[schemars(rename = "for")]
     on: Option<OneOrMany<Cause>>,
 }
@@ -80,7 +81,7 @@ pub(in crate::schema) enum Cause {
 pub(in crate::schema) struct Backoff {
     /// Before the second attempt. Default: 1s.
     initial: Option<Period>,
-    /// The bound. Default: 30s.
+    /// The longest time between two attempts. Default: 30s.
     max: Option<Period>,
 }
 
@@ -88,10 +89,10 @@ pub(in crate::schema) struct Backoff {
 #[derive(JsonSchema)]
 #[schemars(transform = super::super::shapes::path_or_find, deny_unknown_fields)]
 pub(in crate::schema) struct Capture {
-    /// JSONPath in the object.
+    /// JSONPath in the object, in kubectl's notation: `{.status.podIP}`.
     path: Option<Text>,
     /// Regular expression in standard output: its first group, else the whole match.
     find: Option<Text>,
-    /// The value where there is none.
+    /// The value where nothing is found. Without it that is an error.
     default: Option<Text>,
 }
