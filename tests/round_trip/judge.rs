@@ -6,14 +6,13 @@ use periplus_core::expect::{
     CompileError, CountSpec, ExecOutput, ExitSpec, Judgement, LogJudgement, LogSpec, ObjectSpec, OutputSpec, Stream,
 };
 use periplus_core::model::verb::{ExpectObject, Presence, Verb};
-use periplus_core::model::{self, Check, Exits, LogChecks, Step, Text};
-use periplus_core::template::Flavour;
-use periplus_core::yaml_edit;
+use periplus_core::model::{self, Check, Exits, LogChecks, ObjectRef, Step, Text, Which};
+use periplus_core::template::{Flavour, shell_quote};
 use regex::Regex;
 use serde_json::Value;
 
 use super::book::{Book, Values};
-use super::session::Ran;
+use super::session::{Ran, Session};
 
 /// What `kubectl exec` adds to the program's own standard error when it failed.
 const TERMINATED: &str = r"(?m)^command terminated with exit code (\d+)\n?";
@@ -38,6 +37,7 @@ impl<'b> Judge<'b> {
         step: &Step,
         ran: Option<&Ran>,
         values: &mut Values,
+        session: &mut Session,
     ) -> Result<Vec<(String, String)>, String> {
         if let Some(ran) = ran {
             self.outputs.insert(step.id.value.to_string(), ran.clone());
@@ -59,11 +59,11 @@ impl<'b> Judge<'b> {
                 taken.extend(output(&expect.check, ran, values)?);
             }
             Verb::LogGrep(grep) => taken.extend(log(&grep.checks, own()?, values)?),
-            Verb::ExpectObject(expect) => object(expect, own()?, values)?,
-            Verb::Apply(_) | Verb::Delete(_) | Verb::Patch(_) | Verb::Wait(_) | Verb::Get(_) => succeeded(own()?)?,
+            Verb::ExpectObject(expect) => object(step, expect, own()?, self.book, values, session)?,
+            Verb::Apply(_) | Verb::Delete(_) | Verb::Patch(_) | Verb::Wait(_) | Verb::Get(_) => quietly(own()?)?,
         }
         if let Some(expect) = &step.expect_object {
-            object(expect, own()?, values)?;
+            object(step, expect, own()?, self.book, values, session)?;
         }
         Ok(taken)
     }
@@ -71,6 +71,12 @@ impl<'b> Judge<'b> {
 
 fn succeeded(ran: &Ran) -> Result<(), String> {
     if ran.exit == 0 { Ok(()) } else { Err("exit status 0".to_owned()) }
+}
+
+/// What nobody looks at must have nothing to complain of.
+pub(crate) fn quietly(ran: &Ran) -> Result<(), String> {
+    succeeded(ran)?;
+    if ran.stderr.trim().is_empty() { Ok(()) } else { Err("nothing on standard error".to_owned()) }
 }
 
 fn raw(text: Option<&Text>) -> Option<String> {
@@ -147,24 +153,78 @@ fn log(checks: &LogChecks, ran: &Ran, values: &mut Values) -> Result<Vec<(String
     }
 }
 
-fn object(expect: &ExpectObject, ran: &Ran, values: &mut Values) -> Result<(), String> {
-    let spec = match &expect.presence {
-        Presence::Absent => ObjectSpec { matches: None, absent: true },
-        Presence::Matches(tree) => ObjectSpec { matches: Some(values.tree(tree)?), absent: false },
+/// An object is judged as it is in the cluster; what the block printed must be what is expected of it.
+fn object(
+    step: &Step,
+    expect: &ExpectObject,
+    ran: &Ran,
+    book: &Book,
+    values: &mut Values,
+    session: &mut Session,
+) -> Result<(), String> {
+    let (spec, printed) = match &expect.presence {
+        Presence::Absent => (ObjectSpec { matches: None, absent: true }, vec!["NotFound".to_owned()]),
+        Presence::Matches(tree) => {
+            let tree = values.tree(tree)?;
+            let printed = leaves(&tree);
+            (ObjectSpec { matches: Some(tree), absent: false }, printed)
+        }
     };
     let compiled = spec.compile().map_err(|problem| problem.to_string())?;
-    let found = match yaml_edit::parse(&ran.stdout)? {
-        Value::Null => Vec::new(),
-        Value::Object(list) if list.contains_key("items") => match &list["items"] {
-            Value::Array(items) => items.clone(),
-            _ => Vec::new(),
-        },
-        one @ Value::Object(_) => vec![one],
-        other => return Err(format!("an object on standard output, not {other}")),
-    };
+    let found = live(step, &expect.object, book, values, session)?;
     let judged = |object: Option<&Value>| match compiled.judge(object) {
         Judgement::Held { .. } => Ok(()),
         Judgement::Failed { mismatches } => Err(format!("its check to hold: {mismatches:#?}")),
     };
-    if found.iter().any(|object| judged(Some(object)).is_ok()) { Ok(()) } else { judged(found.first()) }
+    if !found.iter().any(|object| judged(Some(object)).is_ok()) {
+        judged(found.first())?;
+    }
+    match printed.iter().find(|text| !ran.stdout.contains(text.as_str())) {
+        Some(missing) => Err(format!("{missing:?} on standard output")),
+        None => Ok(()),
+    }
+}
+
+/// The single values of a tree, as `kubectl` prints them.
+fn leaves(tree: &Value) -> Vec<String> {
+    match tree {
+        Value::Object(entries) => entries.values().flat_map(leaves).collect(),
+        Value::Array(items) => items.iter().flat_map(leaves).collect(),
+        Value::Null => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![other.to_string()],
+    }
+}
+
+/// The objects that an [`ObjectRef`] means, as the cluster has them now.
+fn live(
+    step: &Step,
+    object: &ObjectRef,
+    book: &Book,
+    values: &mut Values,
+    session: &mut Session,
+) -> Result<Vec<Value>, String> {
+    let mut text = |text: &Text| values.text(&text.raw, Flavour::Text);
+    let mut kind = text(&object.kind)?.to_lowercase();
+    if let Some((group, version)) =
+        object.api_version.as_ref().map(&mut text).transpose()?.as_deref().and_then(|whole| whole.split_once('/'))
+    {
+        kind = format!("{kind}.{version}.{group}");
+    }
+    let which = match &object.which {
+        Which::Name(name) => shell_quote(&text(name)?),
+        Which::Selector(labels) => format!("-l {}", shell_quote(&text(labels)?)),
+    };
+    let namespace = object.namespace.as_ref().or(step.namespace.as_ref()).or(book.runbook.namespace.as_ref());
+    let namespace = namespace.map(&mut text).transpose()?.unwrap_or_default();
+    let ran = session.paste(&format!("kubectl get {kind} {which} -n {namespace:?} -o json --ignore-not-found"))?;
+    match serde_json::from_str(&ran.stdout) {
+        Ok(Value::Object(mut list)) if list.contains_key("items") => match list.remove("items") {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Ok(Vec::new()),
+        },
+        Ok(one) => Ok(vec![one]),
+        Err(_) if ran.stdout.trim().is_empty() && ran.exit == 0 => Ok(Vec::new()),
+        Err(error) => Err(format!("the object {kind} {which} to be read, not {error}: {}", ran.stderr)),
+    }
 }

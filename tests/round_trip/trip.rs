@@ -11,7 +11,7 @@ use periplus_core::template::shell_quote;
 use regex::Regex;
 
 use super::book::{Book, Values};
-use super::judge::Judge;
+use super::judge::{Judge, quietly};
 use super::kept::{kept, left};
 use super::page::{Block, Page, Section};
 use super::session::{Ran, Session};
@@ -103,7 +103,7 @@ pub(crate) fn walk(book: &Book, page: &Page) -> Result<(), Failure> {
         let place = Place::of(section);
         for block in section.commands() {
             let ran = paste(&place, block, &block.text, &mut session)?;
-            succeeded(&place, &ran)?;
+            quietly(&ran).map_err(|why| place.failure(Some(&ran), why))?;
         }
     }
     restored(&lab, &before, &kept)
@@ -137,7 +137,7 @@ fn prepare(section: &Section, world: &BTreeMap<String, String>, session: &mut Se
             return Err(place.failure(None, format!("the world to give a value for `{line}`")));
         }
         let ran = paste(&place, block, &text, session)?;
-        succeeded(&place, &ran)?;
+        quietly(&ran).map_err(|why| place.failure(Some(&ran), why))?;
     }
     Ok(())
 }
@@ -185,10 +185,6 @@ fn parsed(shell: &str, text: &str) -> Result<(), String> {
     if output.status.success() && said.is_empty() { Ok(()) } else { Err(said) }
 }
 
-fn succeeded(place: &Place<'_>, ran: &Ran) -> Result<(), Failure> {
-    if ran.exit == 0 { Ok(()) } else { Err(place.failure(Some(ran), "exit status 0")) }
-}
-
 /// Runs the blocks of a step and judges what they printed.
 fn carry_out(
     step: &Step,
@@ -209,7 +205,7 @@ fn carry_out(
         });
     }
     let failure = |expected: String| place.failure(ran.as_ref(), expected);
-    let taken = judge.step(step, ran.as_ref(), values).map_err(failure)?;
+    let taken = judge.step(step, ran.as_ref(), values, session).map_err(failure)?;
     if let Some(ran) = &ran {
         promised(section, ran).map_err(failure)?;
     }
