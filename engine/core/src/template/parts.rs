@@ -177,14 +177,16 @@ mod tests {
 
     #[test]
     fn places_in_a_script_are_told() {
-        let places: Vec<(ShellPlace, bool)> =
-            parts("a {{X}} \"{{X}}\" '{{X}}' $(({{X}})) {{{X}}} `{{X}}` # {{X}}\ncat <<E <<'F'\n{{X}}\nE\n{{X}}\nF\n", Flavour::Shell)
-                .into_iter()
-                .filter_map(|part| match part {
-                    Part::Value { place, raw, .. } => Some((place, raw)),
-                    Part::Text(_) | Part::Block => None,
-                })
-                .collect();
+        let places: Vec<(ShellPlace, bool)> = parts(
+            "a {{X}} \"{{X}}\" '{{X}}' $(({{X}})) {{{X}}} `{{X}}` # {{X}}\ncat <<E <<'F'\n{{X}}\nE\n{{X}}\nF\n",
+            Flavour::Shell,
+        )
+        .into_iter()
+        .filter_map(|part| match part {
+            Part::Value { place, raw, .. } => Some((place, raw)),
+            Part::Text(_) | Part::Block => None,
+        })
+        .collect();
         assert_eq!(
             places,
             [

@@ -40,7 +40,8 @@ impl<'b> Scribe<'b> {
                 && manifest.documents.iter().any(|document| needs(&document.objects))
                 && manifest.documents.iter().any(|document| document.objects.iter().any(differs));
             if !mixed {
-                let namespaced = if split { manifest.documents.iter().any(|document| needs(&document.objects)) } else { any_needs };
+                let namespaced =
+                    if split { manifest.documents.iter().any(|document| needs(&document.objects)) } else { any_needs };
                 match manifest.file {
                     Some(file) => call(&mut calls, namespaced).files.push(file),
                     None => call(&mut calls, namespaced).feed(self.manifest(manifest, manifest.text)),

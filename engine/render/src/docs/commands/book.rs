@@ -3,6 +3,7 @@
 use periplus_core::model::verb::{Manifest, Verb};
 use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, Step, StepId};
 
+use super::kinds;
 use super::layout::{Block, Command};
 use super::log::Mark;
 use super::manifest::Object;
@@ -10,7 +11,6 @@ use super::names::{Names, variable};
 use super::scribe::Scribe;
 use super::undo::{Trace, traces};
 use super::word::{ShellText, quote};
-use super::kinds;
 
 /// The commands of a runbook. Knows its parameters and captures, which steps later ones look back to, and which changes
 /// have to be taken back.
@@ -136,7 +136,13 @@ impl<'a> Commands<'a> {
     }
 
     /// The verb and what stands beside it, and what kubectl says of it all if that is certain.
-    fn verb<'b>(&'b self, scribe: &Scribe<'b>, step: &'b Step, again: &[Mark], block: &mut Block) -> Option<Vec<String>> {
+    fn verb<'b>(
+        &'b self,
+        scribe: &Scribe<'b>,
+        step: &'b Step,
+        again: &[Mark],
+        block: &mut Block,
+    ) -> Option<Vec<String>> {
         let none = Trace::default();
         let trace = self.position(step).and_then(|position| self.traces.get(position)).unwrap_or(&none);
         let mut said = None;
@@ -170,7 +176,9 @@ impl<'a> Commands<'a> {
                 }
                 block.append(scribe.delete(delete));
                 said = scribe.printed(&delete.object).and_then(|resource| match &delete.object.which {
-                    periplus_core::model::Which::Name(name) => Some(vec![format!("{resource} \"{}\" deleted[..]", name.raw)]),
+                    periplus_core::model::Which::Name(name) => {
+                        Some(vec![format!("{resource} \"{}\" deleted[..]", name.raw)])
+                    }
                     periplus_core::model::Which::Selector(_) => None,
                 });
             }
@@ -308,7 +316,10 @@ impl<'a> Commands<'a> {
         let all = scribe.applied(apply);
         let uniform = all.iter().all(Object::needs_namespace) || !all.iter().any(Object::needs_namespace);
         if let Some(files) = files.filter(|_| left.len() == all.len() && uniform) {
-            let namespace = all.first().filter(|object| object.needs_namespace()).and_then(|object| scribe.namespace_of(object, apply));
+            let namespace = all
+                .first()
+                .filter(|object| object.needs_namespace())
+                .and_then(|object| scribe.namespace_of(object, apply));
             let command = Command::new("kubectl delete").args(namespace).args(files).arg("--ignore-not-found");
             block.pipeline("", &[command], "");
             return;
@@ -397,7 +408,11 @@ fn write_file(path: &str, text: &str) -> String {
         return block.text();
     }
     // A here-document always ends with a line break; where the file does not, the last one is left out.
-    let cat = if text.ends_with('\n') { "cat" } else { "awk 'NR > 1 { print line } { line = $0 } END { printf \"%s\", line }'" };
+    let cat = if text.ends_with('\n') {
+        "cat"
+    } else {
+        "awk 'NR > 1 { print line } { line = $0 } END { printf \"%s\", line }'"
+    };
     block.pipeline("", &[Command::new(cat).arg(format!("> {file}"))], &open);
     block.line_below(&lines);
     block.text()

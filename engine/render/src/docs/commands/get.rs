@@ -28,10 +28,14 @@ impl Scribe<'_> {
             block.line(YAML_AT);
         }
         self.capture_from_object(&mut block, &step.capture, &get.object, get.yaml_in.as_ref());
-        let words: Vec<String> = step.capture.keys().map(|name| {
-            let variable = variable(name);
-            format!("\"{name}=${variable}\"")
-        }).collect();
+        let words: Vec<String> = step
+            .capture
+            .keys()
+            .map(|name| {
+                let variable = variable(name);
+                format!("\"{name}=${variable}\"")
+            })
+            .collect();
         block.pipeline("", &[Command::new("echo").args(words)], "");
         block
     }

@@ -104,7 +104,8 @@ pub(super) fn printed(kind: &str, api_version: Option<&str>) -> Option<String> {
 
 /// Whether objects of a kind stand outside all namespaces, as far as that is known.
 pub(super) fn is_cluster_wide(kind: &str, api_version: Option<&str>) -> bool {
-    known(kind).is_some_and(|known| !known.namespaced && api_version.is_none_or(|version| group(version) == known.group))
+    known(kind)
+        .is_some_and(|known| !known.namespaced && api_version.is_none_or(|version| group(version) == known.group))
 }
 
 /// Whether objects of a kind roll out.

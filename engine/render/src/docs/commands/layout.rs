@@ -136,12 +136,12 @@ impl Block {
             self.line(whole);
             return;
         }
-        let mut lines: Vec<String> = Vec::new();
+        let mut lines: Vec<(usize, String)> = Vec::new();
         for (at, stage) in stages.iter().enumerate() {
             let pipe = if at == last { "" } else { " |" };
             let one = stage.on_one_line();
             if at > 1
-                && let Some(line) = lines.last_mut()
+                && let Some((_, line)) = lines.last_mut()
                 && widest(line).max(last_line(line).chars().count() + 1 + widest(&one) + pipe.len()) <= width - 2
             {
                 line.push(' ');
@@ -150,15 +150,16 @@ impl Block {
                 continue;
             }
             let first_width = if at == 0 { width } else { width - 2 } - pipe.len();
-            let mut own = stage.lines(width - 2, first_width);
+            let mut own = stage.lines(if at == 0 { width - 2 } else { width - 4 }, first_width);
             if let Some(line) = own.last_mut() {
                 line.push_str(pipe);
             }
-            lines.append(&mut own);
+            let indent = if at == 0 { 0 } else { 2 };
+            lines.extend(
+                own.into_iter().enumerate().map(|(more, line)| (if more == 0 { indent } else { indent + 2 }, line)),
+            );
         }
-        for (at, line) in lines.into_iter().enumerate() {
-            self.lines.push((if at == 0 { 0 } else { 2 }, line));
-        }
+        self.lines.append(&mut lines);
     }
 
     /// As text, without a line break at its end.
@@ -191,7 +192,8 @@ mod tests {
             .arg("-c sleep")
             .last_before_break("--")
             .args(["env A=\"$A\"", "curl", "-sS", "-m", "10", "\"$SITE\""].map(str::to_owned));
-        let stages = [exec, Command::new("grep -o").arg("'<title>.*</title>'"), Command::new("grep -Fx").arg("\"$TITLE\"")];
+        let stages =
+            [exec, Command::new("grep -o").arg("'<title>.*</title>'"), Command::new("grep -Fx").arg("\"$TITLE\"")];
         assert_eq!(
             laid_out("", &stages, " && break"),
             "kubectl exec deploy/sleep -n external -c sleep -- env A=\"$A\" curl -sS -m 10 \"$SITE\" |\n  \

@@ -76,9 +76,15 @@ impl<'b> Scribe<'b> {
                 }
                 Some(file) => {
                     let of = Scribe::new(self.commands, Some(reader));
-                    let read = super::word::quote(&format!("cat {} 2>/dev/null", file.raw));
-                    let file = if file.has_template() { format!("cat {}", of.word(file)) } else { format!("sh -c {read}") };
-                    Mark { variable, stages: vec![of.container_command(grep, &file), "wc -l".to_owned()] }
+                    // A file that is not there yet has no lines.
+                    let count = match file.has_template() {
+                        true => format!("sh -c 'cat \"$1\" 2>/dev/null | wc -l' sh {}", of.word(file)),
+                        false => {
+                            let script = format!("cat {} 2>/dev/null | wc -l", super::word::quote(&file.raw));
+                            format!("sh -c {}", super::word::quote(&script))
+                        }
+                    };
+                    Mark { variable, stages: vec![of.container_command(grep, &count)] }
                 }
             };
             if once.contains(&mark) {
@@ -108,7 +114,9 @@ impl<'b> Scribe<'b> {
         let place = |grep: &'_ LogGrep| (grep.target.clone(), grep.file.as_ref().map(|file| file.raw.clone()));
         let same = |left: &LogGrep, right: &LogGrep| {
             let ((left, one), (right, two)) = (place(left), place(right));
-            one == two && left.container.map(|text| text.raw) == right.container.map(|text| text.raw) && raw(&left.pod) == raw(&right.pod)
+            one == two
+                && left.container.map(|text| text.raw) == right.container.map(|text| text.raw)
+                && raw(&left.pod) == raw(&right.pod)
         };
         let mut first: Vec<&LogGrep> = Vec::new();
         for step in steps {
@@ -160,9 +168,9 @@ impl<'b> Scribe<'b> {
                 .arg(format!("-l {}", self.word(labels)))
                 .args(self.container(target))
                 .arg("--tail=-1"),
-            _ => Command::new(format!("kubectl logs {}", self.pod(target)))
-                .args(namespace)
-                .args(self.container(target)),
+            _ => {
+                Command::new(format!("kubectl logs {}", self.pod(target))).args(namespace).args(self.container(target))
+            }
         };
         command.args(mark.map(|mark| format!("--since-time=\"${mark}\"")))
     }
@@ -172,7 +180,8 @@ impl<'b> Scribe<'b> {
         let checks = &grep.checks;
         let window = self.window(step, grep);
         let count = checks.count;
-        let positive = !checks.contains.is_empty() || checks.regex.is_some() || checks.lines.is_some() || count.is_some();
+        let positive =
+            !checks.contains.is_empty() || checks.regex.is_some() || checks.lines.is_some() || count.is_some();
         let min = count.map_or(1, |count| count.min);
         let max = count.and_then(|count| count.max);
         let mut block = Block::default();
@@ -271,7 +280,8 @@ impl<'b> Scribe<'b> {
         block.append(polled(&polling, body));
         for (name, sed) in captures {
             let sed = super::word::quote(&sed);
-            block.line(format!("export {}=$(sed -nE {sed} <<< \"$output\" | head -n 1)", variable(name)));
+            let stages = [Command::new("sed -nE").arg(sed).arg("<<< \"$output\""), Command::new("head -n 1")];
+            block.pipeline(&format!("export {}=$(", variable(name)), &stages, ")");
         }
         block.line("printf '%s\\n' \"$output\"");
     }

@@ -52,9 +52,7 @@ pub(super) fn documents<'b>(apply: &'b Apply, names: &Names) -> Vec<Documents<'b
     let all = apply.manifests.iter().map(|manifest| {
         let (file, rendered, text) = match manifest {
             Manifest::Inline(Text { raw, .. }) => (None, true, raw.as_str()),
-            Manifest::File { path, render, text } => {
-                ((!render).then_some(path.value.as_str()), *render, text.as_str())
-            }
+            Manifest::File { path, render, text } => ((!render).then_some(path.value.as_str()), *render, text.as_str()),
         };
         let documents = cut(text)
             .into_iter()
@@ -84,20 +82,23 @@ fn cut(text: &str) -> Vec<String> {
 
 fn objects(text: &str, rendered: bool, names: &Names) -> Vec<Object> {
     let marked = if rendered {
-        Template::parse(text, Flavour::Manifest).ok().and_then(|template| {
-            template.render(&names.marks).or_else(|_| template.render(&names.example)).ok()
-        })
+        Template::parse(text, Flavour::Manifest)
+            .ok()
+            .and_then(|template| template.render(&names.marks).or_else(|_| template.render(&names.example)).ok())
     } else {
         Some(text.to_owned())
     };
     let parsed = marked.and_then(|text| manifest::parse(&text).ok()).unwrap_or_default();
-    parsed.iter().map(|object| {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(|text| names.unmark(text));
-        Object {
-            kind: text("/kind").unwrap_or_default(),
-            api_version: text("/apiVersion").unwrap_or_default(),
-            name: text("/metadata/name").unwrap_or_default(),
-            namespace: text("/metadata/namespace"),
-        }
-    }).collect()
+    parsed
+        .iter()
+        .map(|object| {
+            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(|text| names.unmark(text));
+            Object {
+                kind: text("/kind").unwrap_or_default(),
+                api_version: text("/apiVersion").unwrap_or_default(),
+                name: text("/metadata/name").unwrap_or_default(),
+                namespace: text("/metadata/namespace"),
+            }
+        })
+        .collect()
 }

@@ -37,9 +37,7 @@ impl Scribe<'_> {
         let resource = self.resource(object);
         let namespace = self.object_namespace(object);
         match &object.which {
-            Which::Name(name) => {
-                Command::new(format!("kubectl {verb} {resource} {}", self.word(name))).args(namespace)
-            }
+            Which::Name(name) => Command::new(format!("kubectl {verb} {resource} {}", self.word(name))).args(namespace),
             Which::Selector(labels) => Command::new(format!("kubectl {verb} {resource}"))
                 .args(namespace)
                 .arg(format!("-l {}", self.word(labels))),
@@ -52,7 +50,8 @@ impl Scribe<'_> {
             PodRef::Pod(name) => self.word(name),
             PodRef::Workload(workload) => self.word(workload),
             PodRef::Selector(labels) => {
-                let namespace = self.in_namespace(target.namespace.as_ref()).map_or_else(String::new, |n| format!(" {n}"));
+                let namespace =
+                    self.in_namespace(target.namespace.as_ref()).map_or_else(String::new, |n| format!(" {n}"));
                 let labels = self.word(labels);
                 format!("\"$(kubectl get pod{namespace} -l {labels} -o jsonpath='{{.items[0].metadata.name}}')\"")
             }

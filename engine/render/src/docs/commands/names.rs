@@ -85,24 +85,38 @@ fn patterns(step: &Step) -> impl Iterator<Item = &str> {
         Verb::LogGrep(grep) => (None, grep.checks.lines.as_ref()),
         _ => (None, None),
     };
-    beside.into_iter().chain(own).filter_map(|expect| expect.check.lines.as_ref()).chain(log).map(|text| text.raw.as_str())
+    beside
+        .into_iter()
+        .chain(own)
+        .filter_map(|expect| expect.check.lines.as_ref())
+        .chain(log)
+        .map(|text| text.raw.as_str())
 }
 
-const fn shape(kind: &ParamType) -> Shape {
+fn shape(kind: &ParamType) -> Shape {
     match kind {
+        ParamType::Enum(values) if values.iter().all(|value| is_plain(value)) => Shape::Plain,
         ParamType::List(_) => Shape::List,
         ParamType::Enum(_) => Shape::Text,
         ParamType::Scalar(kind) => match kind {
             ScalarType::Port | ScalarType::Int | ScalarType::Bool => Shape::Number,
-            ScalarType::Ip | ScalarType::Host | ScalarType::Cidr | ScalarType::Name | ScalarType::Duration => Shape::Plain,
+            ScalarType::Ip | ScalarType::Host | ScalarType::Cidr | ScalarType::Name | ScalarType::Duration => {
+                Shape::Plain
+            }
             ScalarType::Number | ScalarType::String | ScalarType::Url | ScalarType::File => Shape::Text,
         },
     }
 }
 
+fn is_plain(text: &str) -> bool {
+    !text.starts_with('-') && text.chars().all(|c| c.is_ascii_alphanumeric() || "_./:+-".contains(c))
+}
+
 const fn taken(token: Token) -> Shape {
     match token {
-        Token::Ip | Token::Addr | Token::Duration | Token::Uuid | Token::Hash | Token::Hex | Token::Host => Shape::Plain,
+        Token::Ip | Token::Addr | Token::Duration | Token::Uuid | Token::Hash | Token::Hex | Token::Host => {
+            Shape::Plain
+        }
         Token::Port => Shape::Number,
         Token::Int | Token::Number | Token::Timestamp | Token::Date | Token::Word | Token::Url => Shape::Text,
     }
@@ -134,7 +148,12 @@ fn captured(capture: &Capture) -> (Shape, Value) {
     // What Kubernetes itself keeps within bounds.
     let plain = matches!(
         path,
-        ".metadata.name" | ".metadata.namespace" | ".metadata.uid" | ".status.podIP" | ".status.hostIP" | ".spec.clusterIP"
+        ".metadata.name"
+            | ".metadata.namespace"
+            | ".metadata.uid"
+            | ".status.podIP"
+            | ".status.hostIP"
+            | ".spec.clusterIP"
     ) && capture.default.is_none();
     let value = match (path, &capture.default) {
         (_, Some(default)) => default.raw.clone(),
@@ -181,8 +200,28 @@ const fn accepted(kind: ScalarType) -> &'static str {
 
 /// What a shell itself gives a meaning to, so that a parameter of that name goes by another in the commands.
 const TAKEN: [&str; 22] = [
-    "PATH", "HOME", "IFS", "PWD", "OLDPWD", "UID", "EUID", "GID", "PPID", "SHELL", "SHELLOPTS", "BASHOPTS", "BASH_ENV",
-    "RANDOM", "SECONDS", "LINENO", "HOSTNAME", "USER", "LANG", "TERM", "KUBECONFIG", "_",
+    "PATH",
+    "HOME",
+    "IFS",
+    "PWD",
+    "OLDPWD",
+    "UID",
+    "EUID",
+    "GID",
+    "PPID",
+    "SHELL",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "BASH_ENV",
+    "RANDOM",
+    "SECONDS",
+    "LINENO",
+    "HOSTNAME",
+    "USER",
+    "LANG",
+    "TERM",
+    "KUBECONFIG",
+    "_",
 ];
 
 /// What the commands themselves call variables, and what zsh keeps for itself under a small letter.

@@ -27,8 +27,7 @@ impl Scribe<'_> {
             Which::Name(_) => "NotFound",
             Which::Selector(_) => "'No resources found'",
         };
-        let stages =
-            [self.kubectl("get", &expect.object).arg("2>&1"), Command::new(format!("grep {words}"))];
+        let stages = [self.kubectl("get", &expect.object).arg("2>&1"), Command::new(format!("grep {words}"))];
         let mut block = Block::default();
         if expect.polling.within.is_none() {
             block.pipeline("", &stages, "");
@@ -43,7 +42,8 @@ impl Scribe<'_> {
     fn matches(&self, expect: &ExpectObject, tree: &Tree) -> Block {
         let get = self.kubectl("get", &expect.object);
         let node = self.tree(tree);
-        let fields = node.as_ref().filter(|node| !has_lists(&node.kind) && matches!(expect.object.which, Which::Name(_)));
+        let fields =
+            node.as_ref().filter(|node| !has_lists(&node.kind) && matches!(expect.object.which, Which::Name(_)));
         let mut block = Block::default();
         let (command, chain) = match fields {
             Some(node) => self.fields(get, node),
@@ -92,7 +92,11 @@ impl Scribe<'_> {
     }
 
     fn expected(&self, scalar: &Scalar) -> ShellText {
-        if scalar.is_null() { ShellText::default() } else { self.raw(&scalar.text, periplus_core::template::Flavour::Text) }
+        if scalar.is_null() {
+            ShellText::default()
+        } else {
+            self.raw(&scalar.text, periplus_core::template::Flavour::Text)
+        }
     }
 
     fn all_of(&self, get: Command, node: Option<&Node>) -> (Command, Vec<String>) {

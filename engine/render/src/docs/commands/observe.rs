@@ -16,10 +16,14 @@ impl<'b> Scribe<'b> {
     /// The block of an exec with all that judges it.
     pub(super) fn observation(&self, step: &'b Step, exec: &'b Exec, marks: &[String]) -> Block {
         let own = step.expect_output.as_ref();
-        let others: Vec<&ExpectOutput> = self.commands.judges(step).filter_map(|judge| match &judge.verb {
-            Verb::ExpectOutput(expect) => Some(expect),
-            _ => None,
-        }).collect();
+        let others: Vec<&ExpectOutput> = self
+            .commands
+            .judges(step)
+            .filter_map(|judge| match &judge.verb {
+                Verb::ExpectOutput(expect) => Some(expect),
+                _ => None,
+            })
+            .collect();
         let mut stages = self.exec(step, exec);
         if let (Some(own), Some(last)) = (own, stages.last_mut()) {
             match own.check.stream {
@@ -117,7 +121,11 @@ impl<'b> Scribe<'b> {
         for line in joined(&chain, 90) {
             rest.line(line);
         }
-        if succeed { body.indented(rest) } else { body.append(rest) }
+        if succeed {
+            body.indented(rest)
+        } else {
+            body.append(rest)
+        }
         if let Some(n) = otherwise {
             body.line(format!("[ \"$in_a_row\" -eq {n} ] && break"));
         }
@@ -141,7 +149,8 @@ impl<'b> Scribe<'b> {
                 for name in line.captures() {
                     let sed = super::word::quote(&line.capture(name));
                     let variable = variable(name);
-                    block.line(format!("export {variable}=$(sed -nE {sed} <<< \"$output\" | head -n 1)"));
+                    let stages = [Command::new("sed -nE").arg(sed).arg("<<< \"$output\""), Command::new("head -n 1")];
+                    block.pipeline(&format!("export {variable}=$("), &stages, ")");
                 }
             }
         }
@@ -157,9 +166,12 @@ impl<'b> Scribe<'b> {
         let mut stages = vec![Command::new(program).arg(word).arg("<<< \"$output\""), Command::new("head -n 1")];
         if expression.notation == "E" && find.raw.contains('(') {
             let literal = expression.text.as_literal();
-            let delimiter = ['/', ',', '#', '~', '%', '\u{1}'].into_iter().find(|c| literal.is_none_or(|text| !text.contains(*c)));
+            let delimiter =
+                ['/', ',', '#', '~', '%', '\u{1}'].into_iter().find(|c| literal.is_none_or(|text| !text.contains(*c)));
             let mark = delimiter.unwrap_or('/').to_string();
-            let sed = super::word::ShellText::literal(format!("s{mark}")).with(expression.text).and(&format!("{mark}\\1{mark}"));
+            let sed = super::word::ShellText::literal(format!("s{mark}"))
+                .with(expression.text)
+                .and(&format!("{mark}\\1{mark}"));
             stages.push(Command::new("sed -E").arg(sed.word()));
         }
         block.pipeline(&format!("export {variable}=$("), &stages, ")");

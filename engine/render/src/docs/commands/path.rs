@@ -37,7 +37,8 @@ pub(super) fn segments(pointer: &str) -> impl Iterator<Item = String> {
 
 /// A key behind what leads to it: `.data`, `.settings\.yaml`.
 pub(super) fn field(key: &str) -> String {
-    if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.{}".contains(c)) && !key.starts_with('.') {
+    if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.{}".contains(c)) && !key.starts_with('.')
+    {
         format!(".{}", key.replace('.', "\\."))
     } else {
         format!("['{}']", key.replace('.', "\\."))

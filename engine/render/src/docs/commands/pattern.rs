@@ -86,10 +86,20 @@ impl Line {
 
     /// Flags of `grep`, and what it looks for to find this line.
     pub(super) fn grep(&self, flags: &str) -> (String, String) {
-        let all: Vec<ShellText> = self.parts.iter().filter_map(|part| if let LinePart::Text(text) = part { Some(text) } else { None }).flat_map(|text| stretches(text, false)).collect();
+        let all: Vec<ShellText> = self
+            .parts
+            .iter()
+            .filter_map(|part| if let LinePart::Text(text) = part { Some(text) } else { None })
+            .flat_map(|text| stretches(text, false))
+            .collect();
         let calm: Vec<ShellText> = all.iter().flat_map(|text| stretches(text, true)).collect();
         let longest = |texts: &[ShellText]| {
-            texts.iter().fold(None::<&ShellText>, |best, text| if best.is_none_or(|best| weight(text) > weight(best)) { Some(text) } else { best }).cloned()
+            texts
+                .iter()
+                .fold(None::<&ShellText>, |best, text| {
+                    if best.is_none_or(|best| weight(text) > weight(best)) { Some(text) } else { best }
+                })
+                .cloned()
         };
         let best = longest(&calm).filter(|text| weight(text) >= TELLING).or_else(|| longest(&all));
         match best {
@@ -100,7 +110,10 @@ impl Line {
 
     /// The names that the line captures.
     pub(super) fn captures(&self) -> Vec<&str> {
-        self.parts.iter().filter_map(|part| if let LinePart::Token(_, Some(name)) = part { Some(name.as_str()) } else { None }).collect()
+        self.parts
+            .iter()
+            .filter_map(|part| if let LinePart::Token(_, Some(name)) = part { Some(name.as_str()) } else { None })
+            .collect()
     }
 
     /// A command for `sed` that prints what a name took.
@@ -110,7 +123,7 @@ impl Line {
 
     /// The whole line as a regular expression, with a group around what a name takes.
     fn expression(&self, group: Option<&str>) -> String {
-        let mut out = String::from("^[[:blank:]]*");
+        let mut out = String::from("^");
         let mut open = group;
         for part in &self.parts {
             match part {
@@ -130,8 +143,9 @@ impl Line {
                 }
             }
         }
-        let out = out.trim_end_matches("[[:blank:]]+");
-        format!("{}[[:blank:]]*$", out.replace("^[[:blank:]]*[[:blank:]]+", "^[[:blank:]]*"))
+        // Blanks at the ends of a line do not count.
+        let out = out.trim_end_matches(" +");
+        format!("{} *$", out.strip_prefix("^ +").map_or_else(|| out.to_owned(), |rest| format!("^ *{rest}")))
     }
 }
 
@@ -140,7 +154,7 @@ fn escape(literal: &str, out: &mut String) {
     for c in literal.chars() {
         if c == ' ' || c == '\t' {
             if !blank {
-                out.push_str("[[:blank:]]+");
+                out.push_str(" +");
             }
             blank = true;
             continue;

@@ -102,8 +102,9 @@ impl Writer {
                 self.out.push_str(&set.write(class.negated)?);
             }
             Ast::Repetition(repetition) => {
-                if !repetition.greedy || !matches!(*repetition.ast, Ast::Literal(_) | Ast::Dot(_) | Ast::Group(_))
-                    && !matches!(*repetition.ast, Ast::ClassPerl(_) | Ast::ClassBracketed(_))
+                if !repetition.greedy
+                    || !matches!(*repetition.ast, Ast::Literal(_) | Ast::Dot(_) | Ast::Group(_))
+                        && !matches!(*repetition.ast, Ast::ClassPerl(_) | Ast::ClassBracketed(_))
                 {
                     return None;
                 }

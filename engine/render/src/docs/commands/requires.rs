@@ -31,7 +31,8 @@ impl Scribe<'_> {
                     (false, "") => Some("''".to_owned()),
                     (false, group) => Some(super::word::quote(group)),
                 };
-                let list = Command::new("kubectl api-resources").args(group.map(|group| format!("--api-group={group}")));
+                let list =
+                    Command::new("kubectl api-resources").args(group.map(|group| format!("--api-group={group}")));
                 let word = self.text(kind).word();
                 vec![list, Command::new(format!("grep -w {word}"))]
             }
@@ -47,7 +48,8 @@ impl Scribe<'_> {
             Requirement::AccessLog(_) => {
                 // Of the revision that the runbook names by a parameter, else of the default one.
                 let named = self.commands.runbook.params.contains_key("MESH_CONFIG");
-                let name = if named { ShellText::variable(variable("MESH_CONFIG")) } else { ShellText::literal("istio") };
+                let name =
+                    if named { ShellText::variable(variable("MESH_CONFIG")) } else { ShellText::literal("istio") };
                 let get = Command::new(format!("kubectl get configmap {}", name.word()))
                     .arg(format!("-n {ISTIO_SYSTEM}"))
                     .arg("-o jsonpath='{.data.mesh}'");
@@ -59,7 +61,8 @@ impl Scribe<'_> {
                 let resource = match (group, resource.as_literal()) {
                     (None, _) => resource,
                     (Some(group), Some(literal)) => {
-                        let (plural, sub) = literal.split_once('/').map_or((literal, None), |(plural, sub)| (plural, Some(sub)));
+                        let (plural, sub) =
+                            literal.split_once('/').map_or((literal, None), |(plural, sub)| (plural, Some(sub)));
                         let text = ShellText::literal(format!("{plural}.")).with(self.text(group));
                         sub.map_or(text.clone(), |sub| text.and(&format!("/{sub}")))
                     }

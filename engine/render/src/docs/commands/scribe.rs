@@ -26,13 +26,15 @@ pub(super) struct Scribe<'b> {
 /// Writes a text as a string of JSON, hence of YAML, whatever is in it.
 const JSON: &str = r#"json() {
   printf '%s\n' "$1" | awk '
-    BEGIN { printf "\""; for (i = 1; i < 128; i++) if (i < 32 || i > 126) code[i] = sprintf("%c", i) }
-    {
-      gsub(/["\\]/, "\\\\&")
-      for (i in code) if (index($0, code[i])) gsub(code[i], sprintf("\\\\u%04x", i))
-      printf "%s%s", NR > 1 ? "\\n" : "", $0
+    BEGIN {
+      for (i = 1; i < 128; i++) if (i < 32 || i > 126) code[sprintf("%c", i)] = sprintf("\\u%04x", i)
+      code["\""] = "\\\""; code["\\"] = "\\\\"
     }
-    END { print "\"" }'
+    {
+      if (NR > 1) text = text "\\n"
+      for (i = 1; i <= length($0); i++) { c = substr($0, i, 1); text = text (c in code ? code[c] : c) }
+    }
+    END { printf "\"%s\"", text }'
 }"#;
 
 impl<'b> Scribe<'b> {

@@ -24,8 +24,10 @@ impl Scribe<'_> {
             return Script { text: ShellText::literal(raw.raw.as_str()), env: Vec::new() };
         };
         let parts = template.parts();
-        let own: Vec<&str> =
-            parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect();
+        let own: Vec<&str> = parts
+            .iter()
+            .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
+            .collect();
         let mut script = Script::default();
         for (at, part) in parts.iter().enumerate() {
             let (expression, place, is_raw) = match part {

@@ -166,7 +166,11 @@ impl Scribe<'_> {
             Some(_) if scalar.style == Style::Plain => ShellText::literal(scalar.text.clone()),
             Some(literal) => ShellText::literal(yaml_string(literal)),
             None if self.is_plain(&scalar.text) => {
-                if scalar.style == Style::Plain { text } else { self.json_string(&text, true) }
+                if scalar.style == Style::Plain {
+                    text
+                } else {
+                    self.json_string(&text, true)
+                }
             }
             None => self.json_string(&text, false),
         }

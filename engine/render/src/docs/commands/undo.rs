@@ -71,7 +71,9 @@ pub(super) fn traces(runbook: &Runbook, names: &Names) -> Vec<Trace> {
         match &step.verb {
             Verb::Apply(apply) => {
                 let place = apply.namespace.as_ref().or(step.namespace.as_ref()).or(runbook.namespace.as_ref());
-                for object in documents(apply, names).into_iter().flat_map(|all| all.documents).flat_map(|one| one.objects) {
+                for object in
+                    documents(apply, names).into_iter().flat_map(|all| all.documents).flat_map(|one| one.objects)
+                {
                     let key = applied_key(&object, place);
                     match known.get(&key) {
                         None | Some(Known::Gone) => {
@@ -102,7 +104,8 @@ pub(super) fn traces(runbook: &Runbook, names: &Names) -> Vec<Trace> {
                 let key = key(runbook, Some(step), &delete.object);
                 let was = key.as_ref().and_then(|key| known.get(key));
                 // By labels it may be the page's own objects that go.
-                let own = matches!(delete.object.which, Which::Selector(_)) && known.values().any(|known| matches!(known, Known::MadeBy(_)));
+                let own = matches!(delete.object.which, Which::Selector(_))
+                    && known.values().any(|known| matches!(known, Known::MadeBy(_)));
                 if !goes_with(was) && was != Some(&Known::Gone) && !own {
                     trace.restores = true;
                     trace.before = Some(file(&format!("{}-before.yaml", named(&delete.object)), step, &mut files));

@@ -18,7 +18,8 @@ impl Scribe<'_> {
                 let command = match &object.which {
                     periplus_core::model::Which::Name(name) => {
                         let named = ShellText::literal(format!("{}/", self.resource(object))).with(self.text(name));
-                        Command::new(format!("kubectl rollout status {}", named.word())).args(self.object_namespace(object))
+                        Command::new(format!("kubectl rollout status {}", named.word()))
+                            .args(self.object_namespace(object))
                     }
                     periplus_core::model::Which::Selector(_) => self.kubectl("rollout status", object),
                 };

@@ -108,7 +108,8 @@ impl ShellText {
         if let Some(text) = self.as_literal() {
             return quote(text);
         }
-        let texts = || self.pieces.iter().filter_map(|piece| if let Piece::Literal(text) = piece { Some(text) } else { None });
+        let texts =
+            || self.pieces.iter().filter_map(|piece| if let Piece::Literal(text) = piece { Some(text) } else { None });
         let escapes: usize = texts().map(|text| text.matches(['"', '\\', '$', '`']).count()).sum();
         let needs_single_quotes = texts().any(|text| text.contains(['!', '\0']) || text.contains(is_unsafe));
         if escapes <= 4 && !needs_single_quotes {

@@ -108,7 +108,8 @@ fn text() -> impl Strategy<Value = (ShellText, Vec<(bool, String)>)> {
 /// All words and here-documents of a case in one go: starting shells is what costs.
 fn check(shell: &str, text: &ShellText, parts: &[(bool, String)]) {
     let names: Vec<String> = (0..parts.len()).map(|at| format!("V{at}")).collect();
-    let variables: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(parts.iter().map(|(_, value)| value.as_str())).collect();
+    let variables: Vec<(&str, &str)> =
+        names.iter().map(String::as_str).zip(parts.iter().map(|(_, value)| value.as_str())).collect();
     let whole: String = parts.iter().map(|(_, value)| value.as_str()).collect();
     let (open, lines) = text.here_document();
     let script = format!("printf '[%s]' {}\ncat{open}\n{lines}\nprintf '[%s]' end\n", text.word());
