@@ -58,7 +58,8 @@ impl Command {
         let mut line = String::new();
         for (at, group) in self.groups.iter().enumerate() {
             let width = if lines.is_empty() { first_width } else { width };
-            let must = at.checked_sub(1).is_some_and(|before| self.breaks_after == Some(before));
+            let preferred = at.checked_sub(1).is_some_and(|before| self.breaks_after == Some(before));
+            let must = preferred && lines.is_empty();
             // A word with lines of its own starts where it can: it is too wide anyway.
             let head = group.split('\n').next().unwrap_or_default();
             let fits = last_line(&line).chars().count() + 1 + head.chars().count() + 2 <= width;
