@@ -11,10 +11,13 @@ set_yaml() {
     /^ *#/ { for (j = 0; j <= m; j++) if (c > col[j]) last[j] = NR; next }
     {
       while (m && (c < col[m] || c == col[m] && s !~ /^[]}-] /)) m--
-      if (!(m in child)) { child[m] = c; list[m] = s !~ /: / || s ~ /^([-?] |[[{&*!|>%])/ }
+      if (!(m in child)) {
+        child[m] = c; list[m] = s !~ /: / || s ~ /^([-?] |[[{&*!|>%])/
+        if (m && substr(line[at[m]], len[m] + 1) !~ /^ *(#.*)?$/) list[m] = 1
+      }
       if (c == child[m] && s !~ /^[]}-] /) kids[m]++
       name = key[m + 1]; gsub(/^"|"$/, "", name)
-      for (n = 0; n < 3 && m == best && c == child[m]; n++) {
+      for (n = 0; n < 3 && m == best && c == child[m] && !list[m]; n++) {
         k = substr("\"\047", n, n > 0); k = k name k ":"
         if (index(s, k " ") == 1) { best = ++m; at[m] = NR; col[m] = c; len[m] = c + length(k); break }
       }
@@ -24,7 +27,7 @@ set_yaml() {
       b = best + 0; from = to = NR + 1; head = substr(line[at[b]], 1, len[b]); rest = substr(line[at[b]], len[b] + 1)
       note = rest; sub(/^ *("[^"]*"|\047[^\047]*\047)/, "", note)
       note = note !~ /^ *[[{|>]/ && match(note, / #/) ? substr(note, RSTART) : ""
-      if (b < depth && (list[b] || b && rest !~ /^ *([{] *[}] *)?(#.*)?$/) || rest ~ /^ *[&*!]/) odd = 1
+      if (b < depth && value != "" && (list[b] || b && rest !~ /^ *(([{] *[}]|~|null) *)?(#.*)?$/) || rest ~ /^ *[&*!]/) odd = 1
       if (odd) print "set_yaml: not in block style, change " ARGV[1] " by hand" > "/dev/stderr"
       else if (b == depth && value != "") { from = at[b]; to = last[b]; new = head " " value note }
       else if (b == depth) {
