@@ -106,7 +106,7 @@ pub use mismatch::{
     PathDifference, Piece, Subject, UnwantedText,
 };
 pub use output::{ExecOutput, Judgement, OutputCheck};
-pub use pattern::{FillError, Pattern, PatternError, PatternWarning};
+pub use pattern::{FillError, Pattern, PatternError, PatternPart, PatternWarning};
 pub use sequence::Lines;
 pub use spec::{CompileError, CountSpec, ExitSpec, LogSpec, ObjectSpec, OutputSpec, Problem, Stream};
 pub use token::Token;

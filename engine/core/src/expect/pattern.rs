@@ -31,6 +31,24 @@ enum Element {
     AnyLines,
 }
 
+/// A part of a pattern, for those who say the same in another notation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatternPart<'a> {
+    /// Text with its templates whole and its escapes undone; may span lines.
+    Text(&'a str),
+    /// A value that is left open.
+    Token {
+        /// What it takes.
+        token: Token,
+        /// What it is kept under.
+        name: Option<&'a str>,
+    },
+    /// `[..]`: any text within the line.
+    Any,
+    /// `...` alone on a line: any lines. The line break after it belongs to it.
+    AnyLines,
+}
+
 /// Something in a pattern that is read as plain text and was probably meant otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternWarning {
@@ -210,19 +228,23 @@ impl Pattern {
     #[must_use]
     pub fn captures(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        for (_, name) in self.named() {
-            if !names.contains(&name) {
+        for part in self.parts() {
+            if let PatternPart::Token { name: Some(name), .. } = part
+                && !names.contains(&name)
+            {
                 names.push(name);
             }
         }
         names
     }
 
-    /// The tokens that have a name, with it, in order. A name may stand more than once.
-    pub fn named(&self) -> impl Iterator<Item = (Token, &str)> {
-        self.elements.iter().filter_map(|element| match element {
-            Element::Token { token, name: Some(name) } => Some((*token, name.as_str())),
-            _ => None,
+    /// What the pattern is made of, in order.
+    pub fn parts(&self) -> impl Iterator<Item = PatternPart<'_>> {
+        self.elements.iter().map(|element| match element {
+            Element::Text(text) => PatternPart::Text(text),
+            Element::Token { token, name } => PatternPart::Token { token: *token, name: name.as_deref() },
+            Element::Any => PatternPart::Any,
+            Element::AnyLines => PatternPart::AnyLines,
         })
     }
 

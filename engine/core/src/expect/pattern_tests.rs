@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::{Captures, FillError, Pattern, PatternError, PatternWarning};
+use super::{Captures, FillError, Pattern, PatternError, PatternPart, PatternWarning, Token};
 
 /// Fills `{{X}}` with a value.
 fn fill_with(value: &str) -> impl FnMut(&str) -> Result<String, Infallible> + '_ {
@@ -247,4 +247,22 @@ fn a_pattern_takes_its_own_example() {
     assert_eq!(example("[int:N] [int] [int:N]"), "702 87599 702");
     assert!(Pattern::parse("a \\[int]").expect("a pattern").0.is_literal());
     assert!(!Pattern::parse("a [int]").expect("a pattern").0.is_literal());
+}
+
+#[test]
+fn a_pattern_tells_its_parts() {
+    let (pattern, _) = Pattern::parse("a {{X}} [int:N]\n...\nb[..]\n").expect("a pattern");
+    let parts: Vec<PatternPart<'_>> = pattern.parts().collect();
+    assert_eq!(
+        parts,
+        [
+            PatternPart::Text("a {{X}} "),
+            PatternPart::Token { token: Token::Int, name: Some("N") },
+            PatternPart::Text("\n"),
+            PatternPart::AnyLines,
+            PatternPart::Text("b"),
+            PatternPart::Any,
+            PatternPart::Text("\n"),
+        ]
+    );
 }

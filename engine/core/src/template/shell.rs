@@ -80,13 +80,13 @@ impl Scanner {
         self.end_name(usize::MAX);
         if let Pending::Delimiter { word, .. } = &mut self.pending {
             word.push(VALUE);
-            return Err(Unsafe::HereDocument);
+            return Err(Unsafe::QuotedHereDocument);
         }
         let place = match std::mem::take(&mut self.pending) {
-            Pending::Escape | Pending::Dollar => Err(Unsafe::Expansion),
+            Pending::Escape | Pending::Dollar => Err(Unsafe::Glued),
             Pending::LessLess => {
                 self.unsure = true;
-                Err(Unsafe::HereDocument)
+                Err(Unsafe::QuotedHereDocument)
             }
             Pending::DollarParen => {
                 self.frames.push(Frame::Substitution(0));
@@ -94,11 +94,12 @@ impl Scanner {
             }
             Pending::Nothing | Pending::Less | Pending::Delimiter { .. } => match self.frames.last_mut() {
                 None | Some(Frame::Substitution(_)) => Ok(()),
-                Some(Frame::Single | Frame::Double) => Err(Unsafe::Quotes),
+                Some(Frame::Single) => Err(Unsafe::SingleQuotes),
+                Some(Frame::Double) => Err(Unsafe::DoubleQuotes),
                 Some(Frame::Comment) => Err(Unsafe::Comment),
-                Some(Frame::HereDocument { line, .. }) => {
+                Some(Frame::HereDocument { line, expands, .. }) => {
                     line.push(VALUE);
-                    Err(Unsafe::HereDocument)
+                    Err(if *expands { Unsafe::HereDocument } else { Unsafe::QuotedHereDocument })
                 }
                 Some(Frame::Backquotes | Frame::Braces | Frame::Arithmetic(_)) => Err(Unsafe::Expansion),
             },

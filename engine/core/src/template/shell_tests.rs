@@ -44,19 +44,19 @@ fn bare_places_are_known() {
 #[test]
 fn other_places_are_refused() {
     for (script, why) in [
-        ("echo \"@\"", Unsafe::Quotes),
-        ("echo '@'", Unsafe::Quotes),
-        ("echo \"$(x)@\"", Unsafe::Quotes),
+        ("echo \"@\"", Unsafe::DoubleQuotes),
+        ("echo '@'", Unsafe::SingleQuotes),
+        ("echo \"$(x)@\"", Unsafe::DoubleQuotes),
         ("echo # @", Unsafe::Comment),
         ("cat <<EOF\n@\nEOF", Unsafe::HereDocument),
-        ("cat <<'EOF'\n@\nEOF", Unsafe::HereDocument),
+        ("cat <<'EOF'\n@\nEOF", Unsafe::QuotedHereDocument),
         ("cat <<@\n", Unsafe::Unsure),
         ("cat <<EOF\n@EOF\n@", Unsafe::HereDocument),
         ("echo ${X:-@}", Unsafe::Expansion),
         ("echo $((@))", Unsafe::Expansion),
         ("echo `@`", Unsafe::Expansion),
-        ("echo $@", Unsafe::Expansion),
-        ("echo \\@", Unsafe::Expansion),
+        ("echo $@", Unsafe::Glued),
+        ("echo \\@", Unsafe::Glued),
         ("echo \"$(case x in x) echo;; esac)\" @", Unsafe::Unsure),
         ("echo $'it\\'s' @", Unsafe::Unsure),
     ] {

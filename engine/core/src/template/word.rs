@@ -17,14 +17,20 @@ pub fn quote(value: &str) -> String {
 /// Why a value that needs quotes cannot stand at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsafe {
-    /// Inside quotes of the script.
-    Quotes,
+    /// Inside single quotes of the script.
+    SingleQuotes,
+    /// Inside double quotes of the script.
+    DoubleQuotes,
     /// In a comment.
     Comment,
-    /// In a here-document or its delimiter.
+    /// In a here-document in which variables are expanded.
     HereDocument,
-    /// In `${…}`, `$((…))`, backquotes, or right behind `$` or a backslash.
+    /// In a here-document that is taken as it is, or in a delimiter.
+    QuotedHereDocument,
+    /// In `${…}`, `$((…))` or backquotes.
     Expansion,
+    /// Right behind `$` or a backslash.
+    Glued,
     /// Behind something whose end could not be told.
     Unsure,
 }
@@ -33,10 +39,10 @@ impl Unsafe {
     /// Completes "the value stands …".
     pub(super) const fn describe(self) -> &'static str {
         match self {
-            Self::Quotes => "inside shell quotes",
+            Self::SingleQuotes | Self::DoubleQuotes => "inside shell quotes",
             Self::Comment => "in a shell comment",
-            Self::HereDocument => "in a here-document",
-            Self::Expansion => "inside a shell expansion",
+            Self::HereDocument | Self::QuotedHereDocument => "in a here-document",
+            Self::Expansion | Self::Glued => "inside a shell expansion",
             Self::Unsure => "where the shell's quoting cannot be told",
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
-use periplus_core::expect::Pattern;
+use periplus_core::expect::{Pattern, PatternPart};
 use periplus_core::model::verb::Verb;
 use periplus_core::model::{CaptureFrom, Param, ParamType, Runbook, ScalarType, Step, Which};
 use periplus_core::params::{Given, Outside, bind};
@@ -147,9 +147,10 @@ fn captured(step: &Step) -> Vec<(String, String)> {
     };
     for lines in checks.filter_map(|check| check.lines.as_ref()).chain(patterns) {
         let Ok((pattern, _)) = Pattern::parse(&lines.raw) else { continue };
-        for (token, name) in pattern.named() {
-            found.push((name.to_owned(), token.example(0).to_owned()));
-        }
+        found.extend(pattern.parts().filter_map(|part| match part {
+            PatternPart::Token { token, name: Some(name) } => Some((name.to_owned(), token.example(0).to_owned())),
+            _ => None,
+        }));
     }
     found
 }

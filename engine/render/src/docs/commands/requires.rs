@@ -1,0 +1,78 @@
+//! `requires:` as commands that show whether it is met.
+
+use periplus_core::model::{Requirement, Text};
+
+use super::kinds;
+use super::layout::{Block, Command};
+use super::names::variable;
+use super::scribe::Scribe;
+use super::word::ShellText;
+
+/// Namespace of Istio's control plane.
+const ISTIO_SYSTEM: &str = "istio-system";
+
+impl Scribe<'_> {
+    /// One command for each requirement, in the order of the runbook.
+    pub(super) fn requirements(&self) -> Block {
+        let mut block = Block::default();
+        for requirement in &self.commands.runbook.requires {
+            block.pipeline("", &self.requirement(requirement), "");
+        }
+        block
+    }
+
+    fn requirement(&self, requirement: &Requirement) -> Vec<Command> {
+        match requirement {
+            Requirement::Object(object) => vec![self.kubectl("get", object)],
+            Requirement::Serves { kind, api_version } => {
+                let group = match (api_version.has_template(), kinds::group(&api_version.raw)) {
+                    (true, _) => None,
+                    // Without a group the core's own would not be asked for.
+                    (false, "") => Some("''".to_owned()),
+                    (false, group) => Some(super::word::quote(group)),
+                };
+                let list =
+                    Command::new("kubectl api-resources").args(group.map(|group| format!("--api-group={group}")));
+                let word = self.text(kind).word();
+                vec![list, Command::new(format!("grep -w {word}"))]
+            }
+            Requirement::Sidecar { selector, namespace, .. } => {
+                let containers = "{range .items[*]}{.metadata.name}{\": \"}{.spec.containers[*].name}{\" \"}\
+                                  {.spec.initContainers[*].name}{\"\\n\"}{end}";
+                let get = Command::new("kubectl get pod")
+                    .args(self.in_namespace(namespace.as_ref()))
+                    .arg(format!("-l {}", self.word(selector)))
+                    .arg(super::path::output(&ShellText::literal(containers)));
+                vec![get, Command::new("grep istio-proxy")]
+            }
+            Requirement::AccessLog(_) => {
+                // Of the revision that the runbook names by a parameter, else of the default one.
+                let named = self.commands.runbook.params.contains_key("MESH_CONFIG");
+                let name =
+                    if named { ShellText::variable(variable("MESH_CONFIG")) } else { ShellText::literal("istio") };
+                let get = Command::new(format!("kubectl get configmap {}", name.word()))
+                    .arg(format!("-n {ISTIO_SYSTEM}"))
+                    .arg("-o jsonpath='{.data.mesh}'");
+                vec![get, Command::new("grep accessLog")]
+            }
+            Requirement::Can(can) => {
+                let resource = self.text(&can.resource);
+                let group = can.group.as_ref().filter(|group| !group.raw.is_empty());
+                let resource = match (group, resource.as_literal()) {
+                    (None, _) => resource,
+                    (Some(group), Some(literal)) => {
+                        let (plural, sub) =
+                            literal.split_once('/').map_or((literal, None), |(plural, sub)| (plural, Some(sub)));
+                        let text = ShellText::literal(format!("{plural}.")).with(self.text(group));
+                        sub.map_or(text.clone(), |sub| text.and(&format!("/{sub}")))
+                    }
+                    (Some(group), None) => resource.and(".").with(self.text(group)),
+                };
+                let namespace: Option<&Text> = can.namespace.as_ref();
+                let place = self.in_namespace(namespace).unwrap_or_else(|| "--all-namespaces".to_owned());
+                let verb = self.word(&can.verb);
+                vec![Command::new(format!("kubectl auth can-i {verb} {}", resource.word())).arg(place)]
+            }
+        }
+    }
+}

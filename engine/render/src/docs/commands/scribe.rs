@@ -1,0 +1,199 @@
+//! Writes the commands of one step: from the runbook's templates to text for a shell.
+//!
+//! Where the shell cannot say what a template says, the text is written out with example values, and the names are told.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use periplus_core::model::{Step, Text};
+use periplus_core::template::{Expression, Flavour, Part, Template};
+use serde_json::Value;
+
+use super::book::Commands;
+use super::names::{Shape, variable};
+use super::word::{Piece, ShellText};
+
+/// Writes the commands of one step.
+pub(super) struct Scribe<'b> {
+    pub(super) commands: &'b Commands<'b>,
+    /// The step; none for what belongs to the runbook as a whole.
+    pub(super) step: Option<&'b Step>,
+    filled_in: RefCell<BTreeSet<String>>,
+    /// Whether `json` is called, so that it must be there.
+    needs_json: Cell<bool>,
+}
+
+/// Writes a text as a string of JSON, hence of YAML, whatever is in it.
+const JSON: &str = r#"json() {
+  printf '%s\n' "$1" | awk '
+    BEGIN { printf "\""; for (i = 1; i < 128; i++) if (i < 32 || i > 126) code[i] = sprintf("%c", i) }
+    {
+      gsub(/["\\]/, "\\\\&")
+      for (i in code) if (index($0, code[i])) gsub(code[i], sprintf("\\\\u%04x", i))
+      printf "%s%s", NR > 1 ? "\\n" : "", $0
+    }
+    END { print "\"" }'
+}"#;
+
+impl<'b> Scribe<'b> {
+    pub(super) const fn new(commands: &'b Commands<'b>, step: Option<&'b Step>) -> Self {
+        Self { commands, step, filled_in: RefCell::new(BTreeSet::new()), needs_json: Cell::new(false) }
+    }
+
+    /// Names whose example value was written out.
+    pub(super) fn filled_in(&self) -> Vec<String> {
+        self.filled_in.borrow().iter().cloned().collect()
+    }
+
+    /// Notes that `json` is called.
+    pub(super) fn call_json(&self) {
+        self.needs_json.set(true);
+    }
+
+    /// The definitions that the commands written so far call, in front of them.
+    pub(super) fn definitions(&self) -> Option<&'static str> {
+        self.needs_json.get().then_some(JSON)
+    }
+
+    /// A text of the runbook.
+    pub(super) fn text(&self, text: &Text) -> ShellText {
+        self.raw(&text.raw, Flavour::Text)
+    }
+
+    /// A text of the runbook as one word.
+    pub(super) fn word(&self, text: &Text) -> String {
+        self.text(text).word()
+    }
+
+    /// A template.
+    pub(super) fn raw(&self, raw: &str, flavour: Flavour) -> ShellText {
+        let Ok(template) = Template::parse(raw, flavour) else { return ShellText::literal(raw) };
+        let mut text = ShellText::default();
+        for part in template.parts() {
+            match part {
+                Part::Text(literal) => text.push_literal(&literal),
+                Part::Value { expression, .. } => match self.expression(&expression, flavour) {
+                    Some(value) => text.append(value),
+                    None => return self.filled(&template),
+                },
+                Part::Block => return self.filled(&template),
+            }
+        }
+        text
+    }
+
+    /// A template with example values written out.
+    pub(super) fn filled(&self, template: &Template) -> ShellText {
+        let names = template.references().iter().map(|reference| reference.name.clone());
+        self.filled_in.borrow_mut().extend(names);
+        ShellText::literal(template.render(&self.commands.names.example).unwrap_or_default())
+    }
+
+    /// A value, if the shell can say it.
+    pub(super) fn expression(&self, expression: &Expression, flavour: Flavour) -> Option<ShellText> {
+        match expression {
+            Expression::Name(name) if self.shape(name) == Shape::List => None,
+            Expression::Name(name) => Some(ShellText::variable(variable(name))),
+            Expression::Literal(Value::String(text)) => Some(ShellText::literal(text.as_str())),
+            Expression::Literal(Value::Array(_) | Value::Object(_)) | Expression::Other => None,
+            Expression::Literal(value) => Some(ShellText::literal(value.to_string())),
+            Expression::Call { helper, arguments } => self.call(helper, arguments, flavour),
+        }
+    }
+
+    fn call(&self, helper: &str, arguments: &[Expression], flavour: Flavour) -> Option<ShellText> {
+        let of = arguments.last()?;
+        let value = self.expression(of, flavour)?;
+        let word = value.word();
+        let code = match helper {
+            "b64encode" => format!("$(printf '%s' {word} | base64 | tr -d '\\n')"),
+            "host" => format!("$(echo {word} | sed -E 's,^[^/]*//([^/?#]*@)?(\\[([^]]*)\\]|([^:/?#]*)).*,\\3\\4,')"),
+            "port" => format!(
+                "$(echo {word} | sed -E 's,^([^/]*)//([^/?#]*@)?(\\[[^]]*\\]|[^:/?#]*):?([0-9]*).*,\\4 \\1,; \
+                 s,^ (https|wss):,443,; s,^ (http|ws):,80,; s,^ ftp:,21,; s, .*,,')"
+            ),
+            "default" => {
+                let otherwise = self.expression(arguments.first()?, flavour)?;
+                return default(&otherwise, &value);
+            }
+            "indent" => {
+                let Expression::Literal(columns) = arguments.first()? else { return None };
+                let space = " ".repeat(usize::try_from(columns.as_u64()?).ok()?.min(64));
+                format!("$(printf '%s\\n' {word} | sed 's/^/{space}/')")
+            }
+            "json" | "yaml" | "quote" if flavour == Flavour::Manifest => {
+                let shape = if let Expression::Name(name) = of { self.shape(name) } else { Shape::Text };
+                return Some(match shape {
+                    Shape::Number if helper != "quote" => value,
+                    shape => self.json_string(&value, shape != Shape::Text),
+                });
+            }
+            _ => return None,
+        };
+        Some(ShellText::expansion(code))
+    }
+
+    /// A text as a string of JSON. Where no value in it can hold a sign of JSON's, the quotes are enough.
+    pub(super) fn json_string(&self, text: &ShellText, plain: bool) -> ShellText {
+        if plain || text.as_literal().is_some() {
+            let mut quoted = ShellText::literal("\"");
+            for piece in text.pieces() {
+                match piece {
+                    Piece::Literal(literal) => {
+                        let json = Value::String(literal.clone()).to_string();
+                        quoted.push_literal(&json[1..json.len() - 1]);
+                    }
+                    Piece::Variable(name) => quoted.append(ShellText::variable(name.clone())),
+                    Piece::Expansion(code) => quoted.append(ShellText::expansion(code.clone())),
+                }
+            }
+            return quoted.and("\"");
+        }
+        self.needs_json.set(true);
+        ShellText::expansion(format!("$(json {})", text.word()))
+    }
+
+    /// Whether nothing that a template fills in can hold a sign of some notation.
+    pub(super) fn is_plain(&self, raw: &str) -> bool {
+        let Ok(template) = Template::parse(raw, Flavour::Text) else { return false };
+        template.parts().iter().all(|part| match part {
+            Part::Text(_) => true,
+            Part::Value { expression: Expression::Name(name), .. } => {
+                matches!(self.shape(name), Shape::Plain | Shape::Number)
+            }
+            Part::Value { expression: Expression::Call { helper, .. }, .. } => {
+                matches!(helper.as_str(), "host" | "port" | "b64encode")
+            }
+            Part::Value { .. } | Part::Block => false,
+        })
+    }
+
+    pub(super) fn shape(&self, name: &str) -> Shape {
+        self.commands.names.shape(name)
+    }
+
+    /// The namespace of something: its own, else the step's, else the runbook's.
+    pub(super) fn namespace<'t>(&'t self, own: Option<&'t Text>) -> Option<&'t Text> {
+        own.or_else(|| self.step.and_then(|step| step.namespace.as_ref())).or(self.commands.runbook.namespace.as_ref())
+    }
+
+    /// `-n NAMESPACE`.
+    pub(super) fn in_namespace(&self, own: Option<&Text>) -> Option<String> {
+        self.namespace(own).map(|namespace| format!("-n {}", self.word(namespace)))
+    }
+}
+
+/// `${X:-otherwise}`.
+fn default(otherwise: &ShellText, value: &ShellText) -> Option<ShellText> {
+    let is_tame = |c: char| c.is_ascii_alphanumeric() || " _./:@%+,=-".contains(c);
+    match (value.pieces(), otherwise.as_literal()) {
+        ([Piece::Variable(name)], Some(text)) if text.chars().all(is_tame) => {
+            Some(ShellText::expansion(format!("${{{name}:-{text}}}")))
+        }
+        ([Piece::Variable(name)], _) => {
+            let word = otherwise.word();
+            Some(ShellText::expansion(format!("${{{name}:-$(printf '%s' {word})}}")))
+        }
+        _ => None,
+    }
+}
