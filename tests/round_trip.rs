@@ -68,38 +68,9 @@ fn at_once<T: Send>(work: impl Iterator<Item = impl FnOnce() -> T + Send>) -> Ve
 /// Where a walk must stop, and what is done to the page for that.
 type Break = (&'static str, fn(&mut Page));
 
-#[test]
-fn a_page_that_does_not_work_is_noticed() {
-    let breaks: [Break; 12] = [
-        ("Parameters", |page| page.section("Parameters").replace("bash", "free encyclopedia", "paid one")),
-        ("Parameters", |page| page.section("Parameters").replace("bash", "PROXY_IP=", "PROXY_ADDRESS=")),
-        // The title is another one, in the command and in what is shown.
-        ("call-outside", |page| page.section("call-outside").replace("bash", "$TITLE", "Wikipedia")),
-        ("call-outside", |page| page.section("call-outside").replace("text", "free", "paid")),
-        // A command is missing, or stands elsewhere.
-        ("external-namespace", |page| page.section("external-namespace").blocks.clear()),
-        ("external-namespace", |page| page.section("external-namespace").replace("bash", "kubectl apply", "echo")),
-        ("call-in-mesh", |page| {
-            let entry = page.section("proxy-entry");
-            entry.blocks.retain(|block| block.language == "bash");
-            "true\n".clone_into(&mut entry.blocks[0].text);
-        }),
-        ("registry-only", |page| {
-            let moved = page.section("registry-only").blocks[0].text.clone();
-            let other = std::mem::replace(&mut page.section("proxy-entry").blocks[0].text, moved);
-            page.section("registry-only").blocks[0].text = other;
-        }),
-        ("Steps", |page| {
-            let last = page.sections.iter().rposition(|section| section.step.is_some()).expect("steps");
-            page.sections.swap(last, last - 2);
-        }),
-        // The shell reads on beyond the block, or cannot go on after it.
-        ("proxy-entry", |page| page.section("proxy-entry").replace("bash", "\nEOF\n", "\n")),
-        ("policy", |page| page.section("policy").blocks[0].text.push_str("exit 0\n")),
-        // The mesh's configuration is not as it was.
-        ("Clean up", |page| page.section("Clean up").replace("bash", "kubectl patch", "true")),
-    ];
-    let folder = root().join("runbooks/external-https-proxy");
+/// Each broken page must be noticed, and at the right place.
+fn noticed(folder: &str, breaks: &[Break]) {
+    let folder = root().join(folder);
     let (book, whole) = (Book::load(&folder), page_of(&folder));
     let walks = breaks.iter().map(|(at, change)| {
         let (book, mut page) = (&book, whole.clone());
@@ -111,6 +82,67 @@ fn a_page_that_does_not_work_is_noticed() {
         }
     });
     at_once(walks);
+}
+
+#[test]
+fn a_page_that_does_not_work_is_noticed() {
+    noticed(
+        "runbooks/external-https-proxy",
+        &[
+            ("Parameters", |page| page.section("Parameters").replace("bash", "free encyclopedia", "paid one")),
+            ("Parameters", |page| page.section("Parameters").replace("bash", "PROXY_IP=", "PROXY_ADDRESS=")),
+            // The title is another one, in the command and in what is shown.
+            ("call-outside", |page| page.section("call-outside").replace("bash", "$TITLE", "Wikipedia")),
+            ("call-outside", |page| page.section("call-outside").replace("text", "free", "paid")),
+            // A command is missing, or stands elsewhere.
+            ("external-namespace", |page| page.section("external-namespace").blocks.clear()),
+            ("external-namespace", |page| page.section("external-namespace").replace("bash", "kubectl apply", "echo")),
+            ("call-in-mesh", |page| {
+                let entry = page.section("proxy-entry");
+                entry.blocks.retain(|block| block.language == "bash");
+                "true\n".clone_into(&mut entry.blocks[0].text);
+            }),
+            ("registry-only", |page| {
+                let moved = page.section("registry-only").blocks[0].text.clone();
+                let other = std::mem::replace(&mut page.section("proxy-entry").blocks[0].text, moved);
+                page.section("registry-only").blocks[0].text = other;
+            }),
+            ("Steps", |page| {
+                let last = page.sections.iter().rposition(|section| section.step.is_some()).expect("steps");
+                page.sections.swap(last, last - 2);
+            }),
+            // The shell reads on beyond the block, or cannot go on after it.
+            ("proxy-entry", |page| page.section("proxy-entry").replace("bash", "\nEOF\n", "\n")),
+            ("policy", |page| page.section("policy").blocks[0].text.push_str("exit 0\n")),
+            // The mesh's configuration is not as it was.
+            ("Clean up", |page| page.section("Clean up").replace("bash", "kubectl patch", "true")),
+        ],
+    );
+}
+
+#[test]
+fn every_kind_of_check_on_a_page_can_fail() {
+    noticed(
+        "tests/fixtures/runbooks/every-verb",
+        &[
+            ("wait-condition", |page| {
+                page.section("wait-condition").replace("bash", "Available --timeout=1m", "Never --timeout=1s");
+            }),
+            ("pod", |page| page.section("pod").replace("bash", ".metadata.name", ".metadata.nope")),
+            ("held-yaml", |page| page.section("held-yaml").replace("bash", "export FRONT=", "export BACK=")),
+            // What cannot be read is taken for nothing, and the change is made all the same.
+            ("merge", |page| page.section("merge").replace("bash", "$(json \"$GREETING\")", "$(nothing)")),
+            ("look", |page| page.section("merge").replace("bash", "$(json \"$GREETING\")", "other")),
+            ("look", |page| page.section("look").replace("bash", "{.data.greeting}", "{.data.other}")),
+            ("absent", |page| page.section("absent").replace("bash", "never-made", "page")),
+            ("hello", |page| page.section("hello").replace("bash", "$GREETING", "hello")),
+            ("script", |page| page.section("script").replace("bash", "exit 3", "exit 0")),
+            ("script", |page| page.section("script").replace("bash", "export LETTERS=", "export NUMBER=")),
+            ("complaint", |page| page.section("script").replace("bash", "echo oops", "echo ups")),
+            ("number", |page| page.section("number").replace("bash", "wc -l", "wc -c")),
+            ("as-json", |page| page.section("as-json").replace("bash", "true", "false")),
+        ],
+    );
 }
 
 /// What will never hold is not tried for a minute.

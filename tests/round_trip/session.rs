@@ -36,7 +36,12 @@ pub(crate) struct Ran {
 
 impl Session {
     /// Opens a shell for the cluster of a kubeconfig.
+    ///
+    /// # Panics
+    /// When this machine lacks bash or kubectl: a page that nobody walked through is not one that works.
     pub(crate) fn open(kubeconfig: &Path) -> Self {
+        let kubectl = Command::new("kubectl").args(["version", "--client"]).stdout(Stdio::null()).status();
+        assert!(kubectl.is_ok(), "kubectl cannot be started: run tests/setup.sh first");
         let folder = TempDir::new().expect("a temporary folder can be made");
         for name in ["home", "work"] {
             std::fs::create_dir(folder.path().join(name)).expect("a folder can be made");
