@@ -53,6 +53,7 @@ pub fn page(source: &PageSource<'_>) -> String {
     writer.head();
     writer.needs();
     writer.parameters();
+    writer.functions();
     writer.files();
     writer.requirements();
     writer.steps();
@@ -123,6 +124,22 @@ impl Writer<'_> {
         self.push("Set them in your shell. The commands below use them, so stay in the same shell until the end.");
         let exports = self.commands.exports();
         self.command(&exports);
+    }
+
+    fn functions(&mut self) {
+        let functions = self.commands.functions();
+        if functions.is_empty() {
+            return;
+        }
+        self.push("## Shell functions");
+        let what = if functions.len() == 1 { "a function" } else { "functions" };
+        self.push(format!("Some commands below call {what} of the shell. Define {what} like this:"));
+        for function in functions {
+            self.push(format!("<details>\n<summary><code>{}</code></summary>", html(function.name)));
+            self.push(format!("It {}", function.does));
+            self.command(function.block);
+            self.push("</details>");
+        }
     }
 
     fn files(&mut self) {

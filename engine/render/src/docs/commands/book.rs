@@ -1,8 +1,11 @@
 //! The commands of a whole runbook.
 
+use std::collections::BTreeSet;
+
 use periplus_core::model::verb::{Manifest, Verb};
 use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, Step, StepId};
 
+use super::functions::{Function, FunctionCommand};
 use super::kinds;
 use super::layout::{Block, Command};
 use super::log::Mark;
@@ -112,8 +115,13 @@ impl<'a> Commands<'a> {
     /// ends with what the step's check judges.
     #[must_use]
     pub fn step(&self, step: &Step) -> Commanded {
+        self.written(step).0
+    }
+
+    /// The commands of a step, and the functions that they call.
+    fn written(&self, step: &Step) -> (Commanded, BTreeSet<Function>) {
         if matches!(step.verb, Verb::ExpectOutput(_)) {
-            return Commanded::default();
+            return Default::default();
         }
         let scribe = Scribe::new(self, Some(step));
         let (marks, again) = scribe.marks(step);
@@ -123,16 +131,25 @@ impl<'a> Commands<'a> {
         for mark in &marks {
             block.line(mark.line());
         }
-        if let Some(definitions) = scribe.definitions() {
-            block.line(definitions);
-        }
         block.append(work);
         let lines = said.filter(|lines| !lines.is_empty());
-        Commanded {
+        let commanded = Commanded {
             block: (!block.is_empty()).then(|| block.text()),
             prints: lines.map(|lines| Printed { pattern: lines.join("\n") }),
             filled_in: scribe.filled_in(),
+        };
+        (commanded, scribe.functions())
+    }
+
+    /// The functions of the shell that the steps and the clean-up call: they have to be defined before.
+    #[must_use]
+    pub fn functions(&self) -> Vec<FunctionCommand> {
+        let order: Vec<usize> = (0..self.runbook.steps.len()).collect();
+        let mut called = self.taken_back(&order).1;
+        for step in self.all_steps() {
+            called.extend(self.written(step).1);
         }
+        called.into_iter().map(Function::command).collect()
     }
 
     /// The verb and what stands beside it, and what kubectl says of it all if that is certain.
@@ -185,7 +202,11 @@ impl<'a> Commands<'a> {
             Verb::Patch(patch) => {
                 block.append(scribe.patch(patch, trace.before.as_deref()));
                 said = scribe.printed(&patch.object).and_then(|resource| match &patch.object.which {
-                    periplus_core::model::Which::Name(name) => Some(vec![format!("{resource}/{} patched", name.raw)]),
+                    periplus_core::model::Which::Name(name) => {
+                        let patched = format!("{resource}/{} patched", name.raw);
+                        // The difference depends on what was there.
+                        Some(if patch.yaml_in.is_some() { vec![patched, "...".to_owned()] } else { vec![patched] })
+                    }
                     periplus_core::model::Which::Selector(_) => None,
                 });
                 named = Some(patch.object.clone());
@@ -226,6 +247,12 @@ impl<'a> Commands<'a> {
     /// [`Commands::step`]. Objects that go with a namespace which goes are not named.
     #[must_use]
     pub fn clean_up(&self, order: &[usize]) -> String {
+        self.taken_back(order).0
+    }
+
+    /// The commands of the clean-up, and the functions that they call.
+    fn taken_back(&self, order: &[usize]) -> (String, BTreeSet<Function>) {
+        let mut called = BTreeSet::new();
         let keeps = |id: &StepId| {
             self.runbook.cleanup.as_ref().is_some_and(|cleanup| cleanup.keep.iter().any(|kept| kept.value == *id))
         };
@@ -246,9 +273,7 @@ impl<'a> Commands<'a> {
             let scribe = Scribe::new(self, Some(step));
             let mut own = Block::default();
             self.take_back(&scribe, step, trace, &going, &mut own);
-            if let Some(definitions) = scribe.definitions() {
-                block.line(definitions);
-            }
+            called.extend(scribe.functions());
             match (&step.when, own.is_empty()) {
                 (_, true) => {}
                 // A step that was skipped has left no file.
@@ -260,7 +285,7 @@ impl<'a> Commands<'a> {
                 _ => block.append(own),
             }
         }
-        block.text()
+        (block.text(), called)
     }
 
     fn take_back<'b>(&'b self, scribe: &Scribe<'b>, step: &'b Step, trace: &Trace, going: &[&str], block: &mut Block) {

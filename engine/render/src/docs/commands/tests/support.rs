@@ -53,6 +53,12 @@ pub(super) fn block(text: &str) -> String {
     last(text).block.expect("a block")
 }
 
+/// The functions of the shell that these steps call.
+pub(super) fn functions(text: &str) -> String {
+    let runbook = steps(text);
+    Commands::new(&runbook).functions().iter().map(|function| format!("{}\n", function.block)).collect()
+}
+
 /// Runs a script in a shell of this machine.
 #[expect(clippy::disallowed_types, reason = "only a real shell tells how a shell reads")]
 pub(super) fn run(shell: &[&str], script: &str, variables: &[(&str, &str)]) -> Output {
