@@ -41,6 +41,10 @@ impl Samples<'_> {
         if matches!(step.verb, Verb::Exec(_)) && step.expect_output.is_none() && expected.must.is_empty() {
             expected.must.push("The command must end without an error.".to_owned());
         }
+        if matches!(step.verb, Verb::Get(_)) && !step.capture.is_empty() {
+            let values = step.capture.keys().map(|name| format!("{name}={}", self.examples.value(name)));
+            expected.output = Some(values.collect::<Vec<_>>().join(" "));
+        }
         if matches!(&step.verb, Verb::Patch(patch) if patch.yaml_in.is_some()) {
             expected.must.push("The lines at the end show what was changed.".to_owned());
         }
