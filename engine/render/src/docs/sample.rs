@@ -54,8 +54,9 @@ impl Samples<'_> {
             expected.must.push("`kubectl` must say that there is no such object.".to_owned());
         }
         if let Some(seen) = self.verified.and_then(|verified| verified.seen.get(step.id.value.as_str())) {
-            expected.output = Some(seen.join("\n"));
-            expected.exact = false;
+            let seen = seen.join("\n");
+            expected.exact &= expected.output.as_ref().is_some_and(|sample| sample.trim_end() == seen);
+            expected.output = Some(seen);
         } else if expected.output.is_none()
             && let Some(printed) = &commands.prints
         {
