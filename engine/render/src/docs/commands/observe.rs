@@ -122,9 +122,9 @@ impl<'b> Scribe<'b> {
             rest.line(line);
         }
         if succeed {
-            body.indented(rest)
+            body.indented(rest);
         } else {
-            body.append(rest)
+            body.append(rest);
         }
         if let Some(n) = otherwise {
             body.line(format!("[ \"$in_a_row\" -eq {n} ] && break"));

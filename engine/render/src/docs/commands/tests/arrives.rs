@@ -243,7 +243,7 @@ proptest! {
         let output = run(&["bash"], &script, &[("TEXT", &text), ("P", &path.join(".")), ("V", value)]);
         let (after, refused) = (String::from_utf8(output.stdout).expect("text"), !output.stderr.is_empty());
         let note = format!("{keys:?} = {value}\n{text}\n=>\n{after}{}", String::from_utf8_lossy(&output.stderr));
-        let reached = (1..keys.len()).map(|depth| keys[..depth].iter().fold(Some(&before), |at, key| at.and_then(|at| at.get(key))));
+        let reached = (1..keys.len()).map(|depth| keys[..depth].iter().try_fold(&before, |at, key| at.get(key)));
         let in_the_way = reached.flatten().any(|value| !value.is_object() && !value.is_null());
         if refused {
             // Untouched, and only where something that is no block mapping stands in the way.
@@ -263,7 +263,7 @@ proptest! {
                 prop_assert_eq!(yaml_edit::parse(&after), Ok(expected), "{}", note);
             }
         }
-        let was = keys.iter().fold(Some(&before), |at, key| at.and_then(|at| at.get(key)));
+        let was = keys.iter().try_fold(&before, |at, key| at.get(key));
         if was.is_none() && !wanted.is_null() {
             // Something new: all lines stay, but one where `{}` or nothing became a mapping.
             let lines: Vec<&str> = text.lines().collect();
