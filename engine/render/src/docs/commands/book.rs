@@ -1,7 +1,7 @@
 //! The commands of a whole runbook.
 
 use periplus_core::model::verb::{Manifest, Verb};
-use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, Step, StepId};
+use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, ScalarType, Step, StepId};
 
 use super::kinds;
 use super::layout::{Block, Command};
@@ -38,7 +38,7 @@ pub struct FileCommand {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commanded {
     /// What is typed; without a line break at its end. `None` where another step's command does it already: a check of
-    /// its output.
+    /// its output. (Such a step has a block all the same where a later step looks back to it in a log.)
     pub block: Option<String>,
     /// What `kubectl` itself says of it on standard output, as far as that is certain. It is said by a page that is
     /// followed from top to bottom on a cluster that has nothing of the runbook yet.
@@ -70,6 +70,11 @@ impl<'a> Commands<'a> {
     /// loudly until it is replaced. A list is written with commas.
     #[must_use]
     pub fn exports(&self) -> String {
+        // The value of a file is its text.
+        let of = |param: &Param, value: String| match param.kind {
+            ParamType::Scalar(ScalarType::File) if !value.is_empty() => format!("$(cat {value})"),
+            _ => value,
+        };
         let line = |(name, param): (&String, &Param)| {
             let value = match &param.default {
                 Some(default) if matches!(param.kind, ParamType::List(_)) => quote(&default.value.join(",")),
@@ -77,7 +82,7 @@ impl<'a> Commands<'a> {
                 None if param.optional => String::new(),
                 None => placeholder(name, param),
             };
-            format!("export {}={}", variable(name), if value == "''" { "" } else { &value })
+            format!("export {}={}", variable(name), of(param, if value == "''" { String::new() } else { value }))
         };
         self.runbook.params.iter().map(line).collect::<Vec<_>>().join("\n")
     }
@@ -112,9 +117,6 @@ impl<'a> Commands<'a> {
     /// ends with what the step's check judges.
     #[must_use]
     pub fn step(&self, step: &Step) -> Commanded {
-        if matches!(step.verb, Verb::ExpectOutput(_)) {
-            return Commanded::default();
-        }
         let scribe = Scribe::new(self, Some(step));
         let (marks, again) = scribe.marks(step);
         let mut work = Block::default();
