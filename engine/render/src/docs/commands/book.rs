@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use periplus_core::model::verb::{Manifest, Verb};
-use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, Step, StepId};
+use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, ScalarType, Step, StepId};
 
 use super::functions::{Function, FunctionCommand};
 use super::kinds;
@@ -41,7 +41,7 @@ pub struct FileCommand {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commanded {
     /// What is typed; without a line break at its end. `None` where another step's command does it already: a check of
-    /// its output.
+    /// its output. (Such a step has a block all the same where a later step looks back to it in a log.)
     pub block: Option<String>,
     /// What `kubectl` itself says of it on standard output, as far as that is certain. It is said by a page that is
     /// followed from top to bottom on a cluster that has nothing of the runbook yet.
@@ -73,6 +73,11 @@ impl<'a> Commands<'a> {
     /// loudly until it is replaced. A list is written with commas.
     #[must_use]
     pub fn exports(&self) -> String {
+        // The value of a file is its text.
+        let of = |param: &Param, value: String| match param.kind {
+            ParamType::Scalar(ScalarType::File) if !value.is_empty() => format!("$(cat {value})"),
+            _ => value,
+        };
         let line = |(name, param): (&String, &Param)| {
             let value = match &param.default {
                 Some(default) if matches!(param.kind, ParamType::List(_)) => quote(&default.value.join(",")),
@@ -80,7 +85,7 @@ impl<'a> Commands<'a> {
                 None if param.optional => String::new(),
                 None => placeholder(name, param),
             };
-            format!("export {}={}", variable(name), if value == "''" { "" } else { &value })
+            format!("export {}={}", variable(name), of(param, if value == "''" { String::new() } else { value }))
         };
         self.runbook.params.iter().map(line).collect::<Vec<_>>().join("\n")
     }
@@ -120,9 +125,6 @@ impl<'a> Commands<'a> {
 
     /// The commands of a step, and the functions that they call.
     fn written(&self, step: &Step) -> (Commanded, BTreeSet<Function>) {
-        if matches!(step.verb, Verb::ExpectOutput(_)) {
-            return Default::default();
-        }
         let scribe = Scribe::new(self, Some(step));
         let (marks, again) = scribe.marks(step);
         let mut work = Block::default();

@@ -62,7 +62,7 @@ impl<'b> Scribe<'b> {
             match part {
                 Part::Text(literal) => text.push_literal(&literal),
                 Part::Value { expression, .. } => match self.expression(&expression, flavour) {
-                    Some(value) => text.append(value),
+                    Some(value) => text.append(&value),
                     None => return self.filled(&template),
                 },
                 Part::Block => return self.filled(&template),
@@ -174,6 +174,10 @@ impl<'b> Scribe<'b> {
     }
 }
 
+fn has_bang(piece: &Piece) -> bool {
+    matches!(piece, Piece::Literal(text) if text.contains('!'))
+}
+
 /// `${X:-otherwise}`.
 fn default(otherwise: &ShellText, value: &ShellText) -> Option<ShellText> {
     let is_tame = |c: char| c.is_ascii_alphanumeric() || " _./:@%+,=-".contains(c);
@@ -181,7 +185,13 @@ fn default(otherwise: &ShellText, value: &ShellText) -> Option<ShellText> {
         ([Piece::Variable { name, .. }], Some(text)) if text.chars().all(is_tame) => {
             Some(ShellText::expansion(format!("${{{name}:-{text}}}")))
         }
-        ([Piece::Variable { name, .. }], _) => {
+        ([Piece::Variable { name, .. }], Some(text)) => {
+            // Within double quotes, where quotes do not keep bash from reading a `!` as history.
+            let format = text.replace('\\', "\\\\").replace('%', "%%").replace('!', "\\041");
+            let word = super::word::quote(&format);
+            Some(ShellText::expansion(format!("${{{name}:-$(printf {word})}}")))
+        }
+        ([Piece::Variable { name, .. }], None) if !otherwise.pieces().iter().any(has_bang) => {
             let word = otherwise.word();
             Some(ShellText::expansion(format!("${{{name}:-$(printf '%s' {word})}}")))
         }

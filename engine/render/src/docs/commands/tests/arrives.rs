@@ -250,7 +250,6 @@ proptest! {
         let text = format!("{}{}", lines.join("\n"), if ends { "\n" } else { "" });
         let Ok(before) = yaml_edit::parse(&text) else { return Err(TestCaseError::fail(text)) };
         let wanted = if value.is_empty() { Value::Null } else { yaml_edit::parse(value).expect("a value") };
-        let patch = keys.iter().rev().fold(wanted.clone(), |inner, key| serde_json::json!({*key: inner}));
         let path: Vec<String> = keys.iter().map(|key| key.replace('.', "\\.")).collect();
         let script = format!("{SET_YAML}\nprintf '%s' \"$TEXT\" > \"$F\"; set_yaml \"$F\" \"$P\" \"$V\"; cat \"$F\"");
         let folder = tempfile::tempdir().expect("a folder");
@@ -262,7 +261,7 @@ proptest! {
             // Untouched, and only where something stands in the way that is no plain key of a block mapping.
             prop_assert_eq!(&after, &text, "{}", note);
             let plain = |line: &&str| line.trim_start().starts_with(['a', 'b', 'c', 'd', '#']) || line.trim().is_empty();
-            let reached = (1..keys.len()).map(|depth| keys[..depth].iter().fold(Some(&before), |at, key| at?.get(key)));
+            let reached = (1..keys.len()).map(|depth| keys[..depth].iter().try_fold(&before, |at, key| at.get(key)));
             let in_the_way = reached.flatten().any(|value| !value.is_object() && !value.is_null());
             prop_assert!(in_the_way || !text.lines().all(|line| plain(&line)) || text.contains(": |2"), "{}", note);
             return Ok(());
@@ -273,7 +272,7 @@ proptest! {
         periplus_core::change::write(&mut expected, &pointer, (!wanted.is_null()).then(|| wanted.clone()));
         let found = yaml_edit::parse(&after).map(without_nothing);
         prop_assert_eq!(found, Ok(without_nothing(expected)), "{}", note);
-        let was = keys.iter().fold(Some(&before), |at, key| at?.get(key));
+        let was = keys.iter().try_fold(&before, |at, key| at.get(key));
         if was.is_none() && !wanted.is_null() {
             // Something new: all lines stay, but one where `{}` or nothing became a mapping.
             let lines: Vec<&str> = text.lines().collect();
