@@ -253,7 +253,7 @@ impl<'a> Commands<'a> {
                 (_, true) => {}
                 // A step that was skipped has left no file.
                 (Some(_), false) if trace.before.is_some() => {
-                    block.line(format!("if [ -s {} ]; then", quote(trace.before.as_deref().unwrap_or_default())));
+                    block.line(format!("if [ -f {} ]; then", quote(trace.before.as_deref().unwrap_or_default())));
                     block.indented(own);
                     block.line("fi");
                 }
@@ -396,7 +396,7 @@ fn placeholder(name: &str, param: &Param) -> String {
 }
 
 /// A command that writes a file, to the byte.
-fn write_file(path: &str, text: &str) -> String {
+pub(super) fn write_file(path: &str, text: &str) -> String {
     let mut block = Block::default();
     let file = quote(path);
     if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| !folder.is_empty()) {

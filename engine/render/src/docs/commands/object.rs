@@ -134,11 +134,7 @@ fn with_line_breaks(text: &ShellText) -> String {
             }
             piece => {
                 if let Some(line) = lines.last_mut() {
-                    line.append(match piece {
-                        Piece::Variable(name) => ShellText::variable(name.clone()),
-                        Piece::Expansion(code) => ShellText::expansion(code.clone()),
-                        Piece::Literal(_) => ShellText::default(),
-                    });
+                    line.push(piece);
                 }
             }
         }

@@ -149,7 +149,8 @@ impl<'b> Scribe<'b> {
                 for name in line.captures() {
                     let sed = super::word::quote(&line.capture(name));
                     let variable = variable(name);
-                    block.line(format!("export {variable}=$(sed -nE {sed} <<< \"$output\" | head -n 1)"));
+                    let stages = [Command::new("sed -nE").arg(sed).arg("<<< \"$output\""), Command::new("head -n 1")];
+                    block.pipeline(&format!("export {variable}=$("), &stages, ")");
                 }
             }
         }

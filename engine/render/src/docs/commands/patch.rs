@@ -86,7 +86,7 @@ impl Scribe<'_> {
         if let Some(tree) = self.tree(&patch.patch) {
             self.edits(&tree, &mut Vec::new(), &mut edits);
         }
-        let get = self.kubectl("get", object).arg(self.pointed(pointer)).arg(format!("> {}", quote(before)));
+        let get = self.kubectl("get", object).arg(format!("{} > {}", self.pointed(pointer), quote(before)));
         let mut set: Vec<Command> =
             edits.iter().map(|(path, value)| Command::new("set_yaml").arg(path.word()).arg(value.word())).collect();
         if let Some(first) = set.first_mut() {

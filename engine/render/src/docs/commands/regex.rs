@@ -45,9 +45,8 @@ impl Expression {
         for c in writer.out.chars() {
             let at = (c as usize).checked_sub(MARKS as usize);
             match at.and_then(|at| variables.get(at)) {
-                Some(Piece::Variable(name)) => extended.append(ShellText::variable(name.clone())),
-                Some(Piece::Expansion(code)) => extended.append(ShellText::expansion(code.clone())),
-                Some(Piece::Literal(_)) | None => extended.push_literal(c.encode_utf8(&mut [0; 4])),
+                Some(piece) => extended.push(piece),
+                None => extended.push_literal(c.encode_utf8(&mut [0; 4])),
             }
         }
         // What needs none of the signs that the extended notation adds means the same in the basic one.
@@ -64,9 +63,8 @@ impl Expression {
 /// `grep` with flags, and what it looks for, apart.
 pub(super) fn grep(flags: &str, text: &ShellText) -> (String, String) {
     let program = if flags.is_empty() { "grep".to_owned() } else { format!("grep -{flags}") };
-    let dash = text.head().starts_with('-') || !matches!(text.pieces().first(), Some(Piece::Literal(_)));
     let word = text.word();
-    (program, if dash { format!("-e {word}") } else { word })
+    (program, if text.may_be_option() { format!("-e {word}") } else { word })
 }
 
 fn mark(number: usize) -> Option<char> {

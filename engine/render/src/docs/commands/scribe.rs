@@ -26,13 +26,15 @@ pub(super) struct Scribe<'b> {
 /// Writes a text as a string of JSON, hence of YAML, whatever is in it.
 const JSON: &str = r#"json() {
   printf '%s\n' "$1" | awk '
-    BEGIN { printf "\""; for (i = 1; i < 128; i++) if (i < 32 || i > 126) code[i] = sprintf("%c", i) }
-    {
-      gsub(/["\\]/, "\\\\&")
-      for (i in code) if (index($0, code[i])) gsub(code[i], sprintf("\\\\u%04x", i))
-      printf "%s%s", NR > 1 ? "\\n" : "", $0
+    BEGIN {
+      for (i = 1; i < 128; i++) if (i < 32 || i > 126) code[sprintf("%c", i)] = sprintf("\\u%04x", i)
+      code["\""] = "\\\""; code["\\"] = "\\\\"
     }
-    END { print "\"" }'
+    {
+      if (NR > 1) text = text "\\n"
+      for (i = 1; i <= length($0); i++) { c = substr($0, i, 1); text = text (c in code ? code[c] : c) }
+    }
+    END { printf "\"%s\"", text }'
 }"#;
 
 impl<'b> Scribe<'b> {
@@ -93,7 +95,10 @@ impl<'b> Scribe<'b> {
     pub(super) fn expression(&self, expression: &Expression, flavour: Flavour) -> Option<ShellText> {
         match expression {
             Expression::Name(name) if self.shape(name) == Shape::List => None,
-            Expression::Name(name) => Some(ShellText::variable(variable(name))),
+            Expression::Name(name) => Some(match self.shape(name) {
+                Shape::Plain => ShellText::tame_variable(variable(name)),
+                _ => ShellText::variable(variable(name)),
+            }),
             Expression::Literal(Value::String(text)) => Some(ShellText::literal(text.as_str())),
             Expression::Literal(Value::Array(_) | Value::Object(_)) | Expression::Other => None,
             Expression::Literal(value) => Some(ShellText::literal(value.to_string())),
@@ -143,8 +148,7 @@ impl<'b> Scribe<'b> {
                         let json = Value::String(literal.clone()).to_string();
                         quoted.push_literal(&json[1..json.len() - 1]);
                     }
-                    Piece::Variable(name) => quoted.append(ShellText::variable(name.clone())),
-                    Piece::Expansion(code) => quoted.append(ShellText::expansion(code.clone())),
+                    piece => quoted.push(piece),
                 }
             }
             return quoted.and("\"");
@@ -187,10 +191,10 @@ impl<'b> Scribe<'b> {
 fn default(otherwise: &ShellText, value: &ShellText) -> Option<ShellText> {
     let is_tame = |c: char| c.is_ascii_alphanumeric() || " _./:@%+,=-".contains(c);
     match (value.pieces(), otherwise.as_literal()) {
-        ([Piece::Variable(name)], Some(text)) if text.chars().all(is_tame) => {
+        ([Piece::Variable { name, .. }], Some(text)) if text.chars().all(is_tame) => {
             Some(ShellText::expansion(format!("${{{name}:-{text}}}")))
         }
-        ([Piece::Variable(name)], _) => {
+        ([Piece::Variable { name, .. }], _) => {
             let word = otherwise.word();
             Some(ShellText::expansion(format!("${{{name}:-$(printf '%s' {word})}}")))
         }

@@ -163,7 +163,12 @@ impl Scribe<'_> {
     pub(super) fn scalar(&self, scalar: &Scalar) -> ShellText {
         let text = self.raw(&scalar.text, Flavour::Manifest);
         match text.as_literal() {
-            Some(_) if scalar.style == Style::Plain => ShellText::literal(scalar.text.clone()),
+            // Typed as a run types it: kubectl would take `yes` for true.
+            Some(literal) if scalar.style == Style::Plain => ShellText::literal(match yaml_edit::parse(literal) {
+                Ok(Value::String(text)) => yaml_string(&text),
+                Ok(value) => value.to_string(),
+                Err(_) => yaml_string(literal),
+            }),
             Some(literal) => ShellText::literal(yaml_string(literal)),
             None if self.is_plain(&scalar.text) => {
                 if scalar.style == Style::Plain {

@@ -115,7 +115,7 @@ fn check(shell: &str, text: &ShellText, parts: &[(bool, String)]) {
     let script = format!("printf '[%s]' {}\ncat{open}\n{lines}\nprintf '[%s]' end\n", text.word());
     let ending = if whole.ends_with('\n') || text.pieces().is_empty() { "" } else { "\n" };
     // A value that ends in a line break still gets one of its own from the here-document.
-    let ending = if matches!(text.pieces().last(), Some(Piece::Variable(_))) { "\n" } else { ending };
+    let ending = if matches!(text.pieces().last(), Some(Piece::Variable { .. })) { "\n" } else { ending };
     assert_eq!(run(shell, &script, &variables), format!("[{whole}]{whole}{ending}[end]"), "{script}");
 }
 
