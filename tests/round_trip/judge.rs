@@ -1,0 +1,230 @@
+//! Judges what a block printed by the runbook's own checks, and by what the page promises.
+
+use std::collections::BTreeMap;
+
+use periplus_core::expect::{
+    CompileError, CountSpec, ExecOutput, ExitSpec, Judgement, LogJudgement, LogSpec, ObjectSpec, OutputSpec, Stream,
+};
+use periplus_core::model::verb::{ExpectObject, Presence, Verb};
+use periplus_core::model::{self, Check, Exits, LogChecks, ObjectRef, Step, Text, Which};
+use periplus_core::template::{Flavour, shell_quote};
+use regex::Regex;
+use serde_json::Value;
+
+use super::book::{Book, Values};
+use super::session::{Ran, Session};
+
+/// What `kubectl exec` adds to the program's own standard error when it failed.
+const TERMINATED: &str = r"(?m)^command terminated with exit code (\d+)\n?";
+
+/// Judges the steps of one walk. Keeps what programs printed for the checks further below.
+pub(crate) struct Judge<'b> {
+    book: &'b Book,
+    outputs: BTreeMap<String, Ran>,
+}
+
+impl<'b> Judge<'b> {
+    pub(crate) const fn new(book: &'b Book) -> Self {
+        Self { book, outputs: BTreeMap::new() }
+    }
+
+    /// Whether what the step's block did is what the step asks for. Gives the values that its check took.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub(crate) fn step(
+        &mut self,
+        step: &Step,
+        ran: Option<&Ran>,
+        values: &mut Values,
+        session: &mut Session,
+    ) -> Result<Vec<(String, String)>, String> {
+        if let Some(ran) = ran {
+            self.outputs.insert(step.id.value.to_string(), ran.clone());
+        }
+        let own = || ran.ok_or_else(|| "a command block in this section".to_owned());
+        let mut taken = Vec::new();
+        match &step.verb {
+            Verb::Exec(_) => {
+                let ran = own()?;
+                match &step.expect_output {
+                    Some(expect) => taken.extend(output(&expect.check, ran, values)?),
+                    None if self.book.judges_of(step).next().is_none() => succeeded(ran)?,
+                    None => {}
+                }
+            }
+            Verb::ExpectOutput(expect) => {
+                let of = expect.of.as_ref().map(|of| of.value.to_string()).unwrap_or_default();
+                let ran = self.outputs.get(&of).ok_or_else(|| format!("a command block in the section of {of}"))?;
+                taken.extend(output(&expect.check, ran, values)?);
+            }
+            Verb::LogGrep(grep) => taken.extend(log(&grep.checks, own()?, values)?),
+            Verb::ExpectObject(expect) => object(step, expect, own()?, self.book, values, session)?,
+            Verb::Apply(_) | Verb::Delete(_) | Verb::Patch(_) | Verb::Wait(_) | Verb::Get(_) => quietly(own()?)?,
+        }
+        if let Some(expect) = &step.expect_object {
+            object(step, expect, own()?, self.book, values, session)?;
+        }
+        Ok(taken)
+    }
+}
+
+fn succeeded(ran: &Ran) -> Result<(), String> {
+    if ran.exit == 0 { Ok(()) } else { Err("exit status 0".to_owned()) }
+}
+
+/// What nobody looks at must have nothing to complain of.
+pub(crate) fn quietly(ran: &Ran) -> Result<(), String> {
+    succeeded(ran)?;
+    if ran.stderr.trim().is_empty() { Ok(()) } else { Err("nothing on standard error".to_owned()) }
+}
+
+fn raw(text: Option<&Text>) -> Option<String> {
+    text.map(|text| text.raw.clone())
+}
+
+fn raws(texts: &[Text]) -> Vec<String> {
+    texts.iter().map(|text| text.raw.clone()).collect()
+}
+
+fn told(error: &CompileError<String>) -> String {
+    error.to_string()
+}
+
+fn output(check: &Check, ran: &Ran, values: &mut Values) -> Result<Vec<(String, String)>, String> {
+    let spec = OutputSpec {
+        stream: match check.stream {
+            model::Stream::Stdout => Stream::Stdout,
+            model::Stream::Stderr => Stream::Stderr,
+            model::Stream::Both => Stream::Both,
+        },
+        find: raw(check.find.as_ref()),
+        equals: raw(check.equals.as_ref()),
+        contains: raws(&check.contains),
+        not_contains: raws(&check.not_contains),
+        regex: raw(check.regex.as_ref()),
+        lines: raw(check.lines.as_ref()),
+        json: check.json.as_ref().map(|tree| values.tree(tree)).transpose()?,
+        yaml: check.yaml.as_ref().map(|tree| values.tree(tree)).transpose()?,
+        exit: match &check.exits {
+            None => ExitSpec::Zero,
+            Some(Exits::With(codes)) => ExitSpec::Codes(codes.clone()),
+            Some(Exits::Fails) => ExitSpec::Failure,
+        },
+        at_least: raw(check.at_least.as_ref()),
+        at_most: raw(check.at_most.as_ref()),
+    };
+    let compiled = spec.compile(&mut |raw: &str| values.text(raw, Flavour::Text)).map_err(|error| told(&error))?;
+    let (stderr, told_exit) = of_program(&ran.stderr);
+    // Attempts that failed on the way to one that did not have left their codes on standard error, too.
+    let exit = if check.exits.is_some() {
+        told_exit.or_else(|| of_program(&ran.stdout).1).unwrap_or(ran.exit)
+    } else {
+        ran.exit
+    };
+    let seen = ExecOutput { stdout: ran.stdout.as_bytes(), stderr: stderr.as_bytes(), exit };
+    match compiled.judge(&seen) {
+        Judgement::Held { captures } => Ok(captures.into_iter().collect()),
+        Judgement::Failed { mismatches } => Err(format!("its check to hold: {mismatches:#?}")),
+    }
+}
+
+/// Standard error without what kubectl adds, and the code that kubectl told last.
+fn of_program(stderr: &str) -> (String, Option<i32>) {
+    let terminated = Regex::new(TERMINATED).expect("a pattern");
+    let code = terminated.captures_iter(stderr).last().and_then(|told| told[1].parse().ok());
+    (terminated.replace_all(stderr, "").into_owned(), code)
+}
+
+fn log(checks: &LogChecks, ran: &Ran, values: &mut Values) -> Result<Vec<(String, String)>, String> {
+    let spec = LogSpec {
+        contains: raws(&checks.contains),
+        not_contains: raws(&checks.not_contains),
+        regex: raw(checks.regex.as_ref()),
+        lines: raw(checks.lines.as_ref()),
+        count: checks.count.map(|count| CountSpec { min: Some(count.min), max: count.max }),
+    };
+    let compiled = spec.compile(&mut |raw: &str| values.text(raw, Flavour::Text)).map_err(|error| told(&error))?;
+    match compiled.judge(ran.stdout.lines()) {
+        LogJudgement::Held { captures, .. } => Ok(captures.into_iter().collect()),
+        LogJudgement::NotYet { mismatches } | LogJudgement::Violated { mismatches } => {
+            Err(format!("its check to hold: {mismatches:#?}"))
+        }
+    }
+}
+
+/// An object is judged as it is in the cluster; what the block printed must be what is expected of it.
+fn object(
+    step: &Step,
+    expect: &ExpectObject,
+    ran: &Ran,
+    book: &Book,
+    values: &mut Values,
+    session: &mut Session,
+) -> Result<(), String> {
+    let (spec, printed) = match &expect.presence {
+        Presence::Absent => (ObjectSpec { matches: None, absent: true }, vec!["NotFound".to_owned()]),
+        Presence::Matches(tree) => {
+            let tree = values.tree(tree)?;
+            let printed = leaves(&tree);
+            (ObjectSpec { matches: Some(tree), absent: false }, printed)
+        }
+    };
+    let compiled = spec.compile().map_err(|problem| problem.to_string())?;
+    let found = live(step, &expect.object, book, values, session)?;
+    let judged = |object: Option<&Value>| match compiled.judge(object) {
+        Judgement::Held { .. } => Ok(()),
+        Judgement::Failed { mismatches } => Err(format!("its check to hold: {mismatches:#?}")),
+    };
+    if !found.iter().any(|object| judged(Some(object)).is_ok()) {
+        judged(found.first())?;
+    }
+    match printed.iter().find(|text| !ran.stdout.contains(text.as_str())) {
+        Some(missing) => Err(format!("{missing:?} on standard output")),
+        None => Ok(()),
+    }
+}
+
+/// The single values of a tree, as `kubectl` prints them.
+fn leaves(tree: &Value) -> Vec<String> {
+    match tree {
+        Value::Object(entries) => entries.values().flat_map(leaves).collect(),
+        Value::Array(items) => items.iter().flat_map(leaves).collect(),
+        Value::Null => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![other.to_string()],
+    }
+}
+
+/// The objects that an [`ObjectRef`] means, as the cluster has them now.
+fn live(
+    step: &Step,
+    object: &ObjectRef,
+    book: &Book,
+    values: &mut Values,
+    session: &mut Session,
+) -> Result<Vec<Value>, String> {
+    let mut text = |text: &Text| values.text(&text.raw, Flavour::Text);
+    let mut kind = text(&object.kind)?.to_lowercase();
+    if let Some((group, version)) =
+        object.api_version.as_ref().map(&mut text).transpose()?.as_deref().and_then(|whole| whole.split_once('/'))
+    {
+        kind = format!("{kind}.{version}.{group}");
+    }
+    let which = match &object.which {
+        Which::Name(name) => shell_quote(&text(name)?),
+        Which::Selector(labels) => format!("-l {}", shell_quote(&text(labels)?)),
+    };
+    let namespace = object.namespace.as_ref().or(step.namespace.as_ref()).or(book.runbook.namespace.as_ref());
+    let namespace = namespace.map(&mut text).transpose()?.unwrap_or_default();
+    let ran = session.paste(&format!("kubectl get {kind} {which} -n {namespace:?} -o json --ignore-not-found"))?;
+    match serde_json::from_str(&ran.stdout) {
+        Ok(Value::Object(mut list)) if list.contains_key("items") => match list.remove("items") {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Ok(Vec::new()),
+        },
+        Ok(one) => Ok(vec![one]),
+        Err(_) if ran.stdout.trim().is_empty() && ran.exit == 0 => Ok(Vec::new()),
+        Err(error) => Err(format!("the object {kind} {which} to be read, not {error}: {}", ran.stderr)),
+    }
+}
