@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Docs(cmd::docs::Docs),
     /// Show what a run would do, without contacting anything
     Plan(cmd::plan::PlanCommand),
+    /// Make a runbook of a Markdown tutorial
+    Import(cmd::import::Import),
     /// Serve the embedded lab on loopback, for kubectl and other clients
     Lab(cmd::lab::LabCommand),
     /// List past runs and rehearsals

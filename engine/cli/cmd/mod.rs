@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod docs;
+pub(crate) mod import;
 pub(crate) mod lab;
 pub(crate) mod lint;
 pub(crate) mod plan;
@@ -24,6 +25,7 @@ pub(crate) fn dispatch(command: Command, io: &mut Io) -> Result<Status, CliError
         Command::Plan(plan) => plan.run(io),
         Command::Lint(lint) => lint.run(io),
         Command::Docs(docs) => docs.run(io),
+        Command::Import(import) => import.run(io),
         Command::Lab(lab) => return lab.run(io),
         Command::Runs(runs) => runs.run(io),
         Command::Show(show) => show.run(io),

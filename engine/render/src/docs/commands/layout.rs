@@ -138,10 +138,13 @@ impl Block {
             return;
         }
         let mut lines: Vec<(usize, String)> = Vec::new();
+        // A stage of several lines stands by itself.
+        let mut short = false;
         for (at, stage) in stages.iter().enumerate() {
             let pipe = if at == last { "" } else { " |" };
             let one = stage.on_one_line();
             if at > 1
+                && short
                 && let Some((_, line)) = lines.last_mut()
                 && widest(line).max(last_line(line).chars().count() + 1 + widest(&one) + pipe.len()) <= width - 2
             {
@@ -155,6 +158,7 @@ impl Block {
             if let Some(line) = own.last_mut() {
                 line.push_str(pipe);
             }
+            short = own.len() == 1;
             let indent = if at == 0 { 0 } else { 2 };
             lines.extend(
                 own.into_iter().enumerate().map(|(more, line)| (if more == 0 { indent } else { indent + 2 }, line)),

@@ -62,7 +62,7 @@ impl<'b> Scribe<'b> {
             })
             .filter(|(reader, grep)| match &grep.since {
                 Some(since) => since.value == step.id.value,
-                None => std::ptr::eq(*reader, step),
+                None => reader.id.value == step.id.value,
             })
             .collect();
         let settle = readers.iter().filter(|(_, grep)| is_bounded(grep)).map(|(_, grep)| grep.settle.get()).max();

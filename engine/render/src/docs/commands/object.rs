@@ -79,12 +79,12 @@ impl Scribe<'_> {
         for (at, (keys, scalar)) in leaves.found.iter().enumerate() {
             let dotted: String = keys.iter().map(|key| field(key)).collect();
             path.push_literal("{");
-            path.append(self.raw(&dotted, periplus_core::template::Flavour::Text));
+            path.append(&self.raw(&dotted, periplus_core::template::Flavour::Text));
             path.push_literal("}{\"\\n\"}");
             if at > 0 {
                 expected.push_literal("\n");
             }
-            expected.append(self.expected(scalar));
+            expected.append(&self.expected(scalar));
         }
         // One line for each, the last one ended by the shell.
         let condition = format!("[ \"$output\" = {} ]", with_line_breaks(&expected));

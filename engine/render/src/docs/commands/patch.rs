@@ -6,14 +6,12 @@ use periplus_core::source::{Node, NodeKind};
 use periplus_core::template::Flavour;
 use serde_json::Value;
 
+use super::functions::Function;
 use super::layout::{Block, Command};
 use super::path::segments;
 use super::scribe::Scribe;
 use super::tree::yaml_string;
 use super::word::{ShellText, quote};
-
-/// Sets or, with an empty value, removes one field of YAML in block style. Every other byte stays.
-pub(super) const SET_YAML: &str = include_str!("set_yaml.sh");
 
 /// A patch longer than this is written on lines of its own.
 const SHORT: usize = 80;
@@ -79,37 +77,36 @@ impl Scribe<'_> {
         }
     }
 
+    /// The YAML is edited in a file beside the one that keeps the state before, and the difference is shown.
     fn patch_yaml(&self, block: &mut Block, patch: &Patch, pointer: &Text, before: &str) {
         let object = &patch.object;
-        block.line(SET_YAML.trim_end());
+        self.call(Function::SetYaml);
         let mut edits = Vec::new();
         if let Some(tree) = self.tree(&patch.patch) {
             self.edits(&tree, &mut Vec::new(), &mut edits);
         }
+        let after = before.replacen("-before", "-after", 1);
+        let files = format!("{} {}", quote(before), quote(&after));
         let get = self.kubectl("get", object).arg(format!("{} > {}", self.pointed(pointer), quote(before)));
-        let mut set: Vec<Command> =
-            edits.iter().map(|(path, value)| Command::new("set_yaml").arg(path.word()).arg(value.word())).collect();
-        if let Some(first) = set.first_mut() {
-            *first = first.clone().arg(format!("< {}", quote(before)));
-        }
         block.pipeline("", &[get], " &&");
         let mut rest = Block::default();
+        rest.line(format!("cp {files} &&"));
+        for (path, value) in &edits {
+            rest.line(format!("set_yaml {} {} {} &&", quote(&after), path.word(), value.word()));
+        }
         match held_key(object, pointer) {
-            Some(key) => {
-                set.extend(self.put_back(object, &key, "/dev/stdin"));
-                rest.pipeline_at(2, "", &set, "");
-                block.indented(rest);
-            }
+            Some(key) => rest.pipeline_at(2, "", &self.put_back(object, &key, &after), ""),
             None => {
                 // A full stop keeps the line breaks at the end from being cut.
-                rest.pipeline_at(2, "edited=$(", &set, " && echo .) &&");
+                rest.line(format!("edited=$(cat {}; echo .) &&", quote(&after)));
                 let (open, lines) = self.field_text(pointer, "edited").here_document();
                 let command = self.kubectl("patch", object).arg("--type=merge").arg("--patch-file=/dev/stdin");
                 rest.pipeline_at(2, "", &[command], &open);
                 rest.line_below(&lines);
-                block.indented(rest);
             }
         }
+        block.indented(rest);
+        block.line(format!("diff {files}"));
     }
 
     /// The commands that write a file as a key of a ConfigMap; the others of its keys stay.
@@ -138,7 +135,7 @@ impl Scribe<'_> {
             out.push_literal(&format!("{}{}:", "  ".repeat(depth), yaml_string(key)));
             out.push_literal(if depth + 1 < keys.len() { "\n" } else { " " });
         }
-        self.call_json();
+        self.call(Function::Json);
         out.with(ShellText::expansion(format!("$(json \"${{{variable}%.}}\")"))).and("\n")
     }
 

@@ -79,7 +79,7 @@ impl Scribe<'_> {
 impl Line {
     fn push(&mut self, text: ShellText) {
         match self.parts.last_mut() {
-            Some(LinePart::Text(before)) => before.append(text),
+            Some(LinePart::Text(before)) => before.append(&text),
             _ => self.parts.push(LinePart::Text(text)),
         }
     }
@@ -226,7 +226,7 @@ fn stretches(text: &ShellText, calm: bool) -> Vec<ShellText> {
             }
         }
     }
-    found.into_iter().map(trimmed).filter(|text| !text.pieces().is_empty()).collect()
+    found.into_iter().map(|text| trimmed(&text)).filter(|text| !text.pieces().is_empty()).collect()
 }
 
 fn is_loud(c: char) -> bool {
@@ -239,7 +239,7 @@ fn cut(text: &str, calm: bool) -> Option<usize> {
 }
 
 /// Without blanks at its ends, which may be missing in the output.
-fn trimmed(text: ShellText) -> ShellText {
+fn trimmed(text: &ShellText) -> ShellText {
     let mut out = ShellText::default();
     let last = text.pieces().len().saturating_sub(1);
     for (at, piece) in text.pieces().iter().enumerate() {

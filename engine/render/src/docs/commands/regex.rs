@@ -298,6 +298,52 @@ mod tests {
         assert_eq!(grep_of("error|warning", true), "grep -E 'error|warning'");
     }
 
+    /// Asks a real grep, line by line and match by match.
+    #[test]
+    #[expect(clippy::disallowed_types, reason = "only a real grep tells what grep finds")]
+    fn a_real_grep_finds_the_same() {
+        let lines =
+            ["ab", "a.b", "aab 12 x_y", "[a]", "a+b", "(c) {d}", "é1", "^-$", "a\\b", "no", "x\ty", "abc abcabc", "  "];
+        for expression in [
+            "a+",
+            r"a\.b",
+            r"\d+",
+            r"\w+",
+            r"[^a-c]+",
+            r"\[.\]",
+            r"a\+b|no",
+            r"(ab)+c?",
+            r"[\^$-]",
+            r"a\\b",
+            r"\s",
+            r"^.{2}$",
+            r"(?:a|b){2,}",
+            r"[[:alpha:]]+\b",
+            "(?i)AB",
+            r"\{d",
+            "x{0}a",
+            r"[]a]",
+            r"\(c\)",
+        ] {
+            let Ok(rust) = ::regex::Regex::new(expression) else { panic!("{expression}") };
+            let (program, word) = Expression::of(&ShellText::literal(expression), true).grep("o");
+            let words = lines.map(super::super::word::quote).join(" ");
+            let script = format!("printf '%s\\n' {words} | {program} {word}");
+            let output = std::process::Command::new("bash")
+                .args(["-c", &script])
+                .env("LC_ALL", "C.UTF-8")
+                .output()
+                .expect("bash");
+            let expected: String = lines
+                .iter()
+                .flat_map(|line| rust.find_iter(line))
+                .filter(|found| !found.is_empty())
+                .map(|found| format!("{}\n", found.as_str()))
+                .collect();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{expression}: {script}");
+        }
+    }
+
     #[test]
     fn values_stay_where_they_are() {
         let text = ShellText::literal("a{2}").with(ShellText::variable("X")).and(r"\d");

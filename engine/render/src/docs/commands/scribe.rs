@@ -2,7 +2,7 @@
 //!
 //! Where the shell cannot say what a template says, the text is written out with example values, and the names are told.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use periplus_core::model::{Step, Text};
@@ -10,6 +10,7 @@ use periplus_core::template::{Expression, Flavour, Part, Template};
 use serde_json::Value;
 
 use super::book::Commands;
+use super::functions::Function;
 use super::names::{Shape, variable};
 use super::word::{Piece, ShellText};
 
@@ -19,27 +20,13 @@ pub(super) struct Scribe<'b> {
     /// The step; none for what belongs to the runbook as a whole.
     pub(super) step: Option<&'b Step>,
     filled_in: RefCell<BTreeSet<String>>,
-    /// Whether `json` is called, so that it must be there.
-    needs_json: Cell<bool>,
+    /// The functions that are called, so that they must be there.
+    functions: RefCell<BTreeSet<Function>>,
 }
-
-/// Writes a text as a string of JSON, hence of YAML, whatever is in it.
-const JSON: &str = r#"json() {
-  printf '%s\n' "$1" | awk '
-    BEGIN {
-      for (i = 1; i < 128; i++) if (i < 32 || i > 126) code[sprintf("%c", i)] = sprintf("\\u%04x", i)
-      code["\""] = "\\\""; code["\\"] = "\\\\"
-    }
-    {
-      if (NR > 1) text = text "\\n"
-      for (i = 1; i <= length($0); i++) { c = substr($0, i, 1); text = text (c in code ? code[c] : c) }
-    }
-    END { printf "\"%s\"", text }'
-}"#;
 
 impl<'b> Scribe<'b> {
     pub(super) const fn new(commands: &'b Commands<'b>, step: Option<&'b Step>) -> Self {
-        Self { commands, step, filled_in: RefCell::new(BTreeSet::new()), needs_json: Cell::new(false) }
+        Self { commands, step, filled_in: RefCell::new(BTreeSet::new()), functions: RefCell::new(BTreeSet::new()) }
     }
 
     /// Names whose example value was written out.
@@ -47,14 +34,14 @@ impl<'b> Scribe<'b> {
         self.filled_in.borrow().iter().cloned().collect()
     }
 
-    /// Notes that `json` is called.
-    pub(super) fn call_json(&self) {
-        self.needs_json.set(true);
+    /// Notes that a function is called.
+    pub(super) fn call(&self, function: Function) {
+        self.functions.borrow_mut().insert(function);
     }
 
-    /// The definitions that the commands written so far call, in front of them.
-    pub(super) fn definitions(&self) -> Option<&'static str> {
-        self.needs_json.get().then_some(JSON)
+    /// The functions that the commands written so far call.
+    pub(super) fn functions(&self) -> BTreeSet<Function> {
+        self.functions.borrow().clone()
     }
 
     /// A text of the runbook.
@@ -75,7 +62,7 @@ impl<'b> Scribe<'b> {
             match part {
                 Part::Text(literal) => text.push_literal(&literal),
                 Part::Value { expression, .. } => match self.expression(&expression, flavour) {
-                    Some(value) => text.append(value),
+                    Some(value) => text.append(&value),
                     None => return self.filled(&template),
                 },
                 Part::Block => return self.filled(&template),
@@ -102,11 +89,11 @@ impl<'b> Scribe<'b> {
             Expression::Literal(Value::String(text)) => Some(ShellText::literal(text.as_str())),
             Expression::Literal(Value::Array(_) | Value::Object(_)) | Expression::Other => None,
             Expression::Literal(value) => Some(ShellText::literal(value.to_string())),
-            Expression::Call { helper, arguments } => self.call(helper, arguments, flavour),
+            Expression::Call { helper, arguments } => self.helper(helper, arguments, flavour),
         }
     }
 
-    fn call(&self, helper: &str, arguments: &[Expression], flavour: Flavour) -> Option<ShellText> {
+    fn helper(&self, helper: &str, arguments: &[Expression], flavour: Flavour) -> Option<ShellText> {
         let of = arguments.last()?;
         let value = self.expression(of, flavour)?;
         let word = value.word();
@@ -153,7 +140,7 @@ impl<'b> Scribe<'b> {
             }
             return quoted.and("\"");
         }
-        self.needs_json.set(true);
+        self.call(Function::Json);
         ShellText::expansion(format!("$(json {})", text.word()))
     }
 
@@ -187,6 +174,10 @@ impl<'b> Scribe<'b> {
     }
 }
 
+fn has_bang(piece: &Piece) -> bool {
+    matches!(piece, Piece::Literal(text) if text.contains('!'))
+}
+
 /// `${X:-otherwise}`.
 fn default(otherwise: &ShellText, value: &ShellText) -> Option<ShellText> {
     let is_tame = |c: char| c.is_ascii_alphanumeric() || " _./:@%+,=-".contains(c);
@@ -194,7 +185,13 @@ fn default(otherwise: &ShellText, value: &ShellText) -> Option<ShellText> {
         ([Piece::Variable { name, .. }], Some(text)) if text.chars().all(is_tame) => {
             Some(ShellText::expansion(format!("${{{name}:-{text}}}")))
         }
-        ([Piece::Variable { name, .. }], _) => {
+        ([Piece::Variable { name, .. }], Some(text)) => {
+            // Within double quotes, where quotes do not keep bash from reading a `!` as history.
+            let format = text.replace('\\', "\\\\").replace('%', "%%").replace('!', "\\041");
+            let word = super::word::quote(&format);
+            Some(ShellText::expansion(format!("${{{name}:-$(printf {word})}}")))
+        }
+        ([Piece::Variable { name, .. }], None) if !otherwise.pieces().iter().any(has_bang) => {
             let word = otherwise.word();
             Some(ShellText::expansion(format!("${{{name}:-$(printf '%s' {word})}}")))
         }

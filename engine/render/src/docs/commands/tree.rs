@@ -122,7 +122,7 @@ impl Scribe<'_> {
                         out.push_literal(&" ".repeat(indent));
                     }
                     if let NodeKind::Scalar(key) = &key.kind {
-                        out.append(self.scalar(&Scalar { text: key.text.clone(), style: Style::Quoted }));
+                        out.append(&self.scalar(&Scalar { text: key.text.clone(), style: Style::Quoted }));
                     }
                     out.push_literal(":");
                     match &value.kind {
@@ -153,7 +153,7 @@ impl Scribe<'_> {
             NodeKind::Map(_) => out.push_literal("{}\n"),
             NodeKind::List(_) => out.push_literal("[]\n"),
             NodeKind::Scalar(scalar) => {
-                out.append(self.scalar(scalar));
+                out.append(&self.scalar(scalar));
                 out.push_literal("\n");
             }
         }

@@ -64,12 +64,15 @@ impl ShellText {
         }
     }
 
-    pub(super) fn append(&mut self, other: Self) {
+    pub(super) fn append(&mut self, other: &Self) {
         other.pieces.iter().for_each(|piece| self.push(piece));
     }
 
     pub(super) fn with(mut self, other: Self) -> Self {
-        self.append(other);
+        if self.pieces.is_empty() {
+            return other;
+        }
+        self.append(&other);
         self
     }
 
