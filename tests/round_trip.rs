@@ -4,6 +4,7 @@
 mod book;
 mod judge;
 mod kept;
+mod live;
 mod page;
 mod session;
 mod trip;
@@ -97,7 +98,7 @@ fn a_page_that_does_not_work_is_noticed() {
             // A command is missing, or stands elsewhere.
             ("external-namespace", |page| page.section("external-namespace").blocks.clear()),
             ("external-namespace", |page| page.section("external-namespace").replace("bash", "kubectl apply", "echo")),
-            ("call-in-mesh", |page| {
+            ("proxy-entry", |page| {
                 let entry = page.section("proxy-entry");
                 entry.blocks.retain(|block| block.language == "bash");
                 "true\n".clone_into(&mut entry.blocks[0].text);
@@ -132,7 +133,11 @@ fn every_kind_of_check_on_a_page_can_fail() {
             ("held-yaml", |page| page.section("held-yaml").replace("bash", "export FRONT=", "export BACK=")),
             // What cannot be read is taken for nothing, and the change is made all the same.
             ("merge", |page| page.section("merge").replace("bash", "$(json \"$GREETING\")", "$(nothing)")),
-            ("look", |page| page.section("merge").replace("bash", "$(json \"$GREETING\")", "other")),
+            ("merge", |page| page.section("merge").replace("bash", "$(json \"$GREETING\")", "other")),
+            ("edit-held-yaml", |page| {
+                page.section("edit-held-yaml").replace("bash", "doors.back ajar", "doors.back shut")
+            }),
+            ("look", |page| page.section("json-patch").replace("bash", "$TIMES", "4")),
             ("look", |page| page.section("look").replace("bash", "{.data.greeting}", "{.data.other}")),
             ("absent", |page| page.section("absent").replace("bash", "never-made", "page")),
             ("hello", |page| page.section("hello").replace("bash", "$GREETING", "hello")),

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use periplus_core::graph::{Dag, EdgeKind};
 use periplus_core::load::{Files, load};
-use periplus_core::model::verb::Verb;
+use periplus_core::manifest;
+use periplus_core::model::verb::{Manifest, Verb};
 use periplus_core::model::{Runbook, Step, Text, Tree};
 use periplus_core::params::{Given, NamedValues, Outside, bind};
 use periplus_core::source::{Node, NodeKind, Source, Style};
@@ -136,6 +137,32 @@ impl Values {
 }
 
 impl Book {
+    /// The namespace of what names this one, or none.
+    pub(crate) fn namespace(&self, step: &Step, own: Option<&Text>, values: &mut Values) -> Result<String, String> {
+        let found = own.or(step.namespace.as_ref()).or(self.runbook.namespace.as_ref());
+        found.map_or(Ok(String::new()), |text| values.text(&text.raw, Flavour::Text))
+    }
+
+    /// The objects that a step applies, each with its namespace.
+    pub(crate) fn applied(&self, step: &Step, values: &mut Values) -> Result<Vec<Value>, String> {
+        let Verb::Apply(apply) = &step.verb else { return Ok(Vec::new()) };
+        let mut objects = Vec::new();
+        for manifest in &apply.manifests {
+            let text = match manifest {
+                Manifest::Inline(text) => values.text(&text.raw, Flavour::Manifest)?,
+                Manifest::File { render: true, text, .. } => values.text(text, Flavour::Manifest)?,
+                Manifest::File { text, .. } => text.clone(),
+            };
+            for mut object in manifest::parse(&text).map_err(|error| error.to_string())? {
+                if object["kind"] != "Namespace" && object.pointer("/metadata/namespace").is_none() {
+                    object["metadata"]["namespace"] = self.namespace(step, apply.namespace.as_ref(), values)?.into();
+                }
+                objects.push(object);
+            }
+        }
+        Ok(objects)
+    }
+
     /// Whether a step is skipped: by its own condition, or since one that it names was.
     pub(crate) fn is_skipped(&self, position: usize, skipped: &[usize], values: &Values) -> Result<bool, String> {
         let named = |(before, kind)| kind == EdgeKind::Use && skipped.contains(&before);

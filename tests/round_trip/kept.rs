@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use periplus_core::manifest;
-use periplus_core::model::verb::{Manifest, Verb};
-use periplus_core::model::{Step, Text, Which};
+use periplus_core::model::Which;
+use periplus_core::model::verb::Verb;
 use periplus_core::template::Flavour;
 use serde_json::Value;
 
@@ -17,34 +16,23 @@ pub(crate) fn kept(book: &Book, values: &mut Values) -> Result<BTreeSet<String>,
     let mut kept = BTreeSet::new();
     for step in steps {
         match &step.verb {
-            Verb::Apply(apply) => {
-                for manifest in &apply.manifests {
-                    let text = match manifest {
-                        Manifest::Inline(text) => values.text(&text.raw, Flavour::Manifest)?,
-                        Manifest::File { render: true, text, .. } => values.text(text, Flavour::Manifest)?,
-                        Manifest::File { text, .. } => text.clone(),
-                    };
-                    for object in manifest::parse(&text).map_err(|error| error.to_string())? {
-                        let field = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-                        let (Some(kind), Some(name)) = (field("/kind"), field("/metadata/name")) else { continue };
-                        let own = match field("/metadata/namespace") {
-                            Some(own) => own,
-                            None => namespace(book, step, apply.namespace.as_ref(), values)?,
-                        };
-                        if kind == "Namespace" {
-                            // They come with every namespace.
-                            kept.insert(format!("ServiceAccount {name}/default"));
-                            kept.insert(format!("ConfigMap {name}/kube-root-ca.crt"));
-                            kept.insert(format!("{kind} -/{name}"));
-                        } else {
-                            kept.insert(format!("{kind} {own}/{name}"));
-                        }
+            Verb::Apply(_) => {
+                for object in book.applied(step, values)? {
+                    let field = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+                    let (kind, name) = (field("/kind"), field("/metadata/name"));
+                    if kind == "Namespace" {
+                        // They come with every namespace.
+                        kept.insert(format!("ServiceAccount {name}/default"));
+                        kept.insert(format!("ConfigMap {name}/kube-root-ca.crt"));
+                        kept.insert(format!("{kind} -/{name}"));
+                    } else {
+                        kept.insert(format!("{kind} {}/{name}", field("/metadata/namespace")));
                     }
                 }
             }
             Verb::Patch(patch) => {
                 let (kind, own) = (values.text(&patch.object.kind.raw, Flavour::Text)?, &patch.object.namespace);
-                let own = namespace(book, step, own.as_ref(), values)?;
+                let own = book.namespace(step, own.as_ref(), values)?;
                 if let Which::Name(name) = &patch.object.which {
                     kept.insert(format!("{kind} {own}/{}", values.text(&name.raw, Flavour::Text)?));
                 }
@@ -53,11 +41,6 @@ pub(crate) fn kept(book: &Book, values: &mut Values) -> Result<BTreeSet<String>,
         }
     }
     Ok(kept)
-}
-
-fn namespace(book: &Book, step: &Step, own: Option<&Text>, values: &mut Values) -> Result<String, String> {
-    let found = own.or(step.namespace.as_ref()).or(book.runbook.namespace.as_ref());
-    found.map_or(Ok(String::new()), |text| values.text(&text.raw, Flavour::Text))
 }
 
 /// What differs between two states of the cluster, kept objects left out.
