@@ -135,7 +135,7 @@ fn every_kind_of_check_on_a_page_can_fail() {
             ("merge", |page| page.section("merge").replace("bash", "$(json \"$GREETING\")", "$(nothing)")),
             ("merge", |page| page.section("merge").replace("bash", "$(json \"$GREETING\")", "other")),
             ("edit-held-yaml", |page| {
-                page.section("edit-held-yaml").replace("bash", "doors.back ajar", "doors.back shut")
+                page.section("edit-held-yaml").replace("bash", "doors.back ajar", "doors.back shut");
             }),
             ("look", |page| page.section("json-patch").replace("bash", "$TIMES", "4")),
             ("look", |page| page.section("look").replace("bash", "{.data.greeting}", "{.data.other}")),
