@@ -46,7 +46,7 @@ impl Samples<'_> {
             expected.output = Some(values.collect::<Vec<_>>().join(" "));
         }
         if matches!(&step.verb, Verb::Patch(patch) if patch.yaml_in.is_some()) {
-            expected.must.push("The lines at the end show what was changed.".to_owned());
+            expected.must.push("The lines that come first show what is changed.".to_owned());
         }
         if let Verb::ExpectObject(object) = &step.verb
             && object.presence == Presence::Absent

@@ -68,9 +68,8 @@ impl<'a> Commands<'a> {
         Self { runbook, names, traces }
     }
 
-    /// A line of `export` for each parameter; empty if there are none. The value is the default, a secret's included,
-    /// since it stands in the runbook; a parameter without one has a placeholder in angle brackets, which bash refuses
-    /// loudly until it is replaced. A list is written with commas.
+    /// A line of `export` for each parameter; empty if there are none. The value is the default. A parameter without
+    /// one, and every secret, has a placeholder in angle brackets, which bash refuses loudly until it is replaced. A list is written with commas.
     #[must_use]
     pub fn exports(&self) -> String {
         // The value of a file is its text.
@@ -80,6 +79,7 @@ impl<'a> Commands<'a> {
         };
         let line = |(name, param): (&String, &Param)| {
             let value = match &param.default {
+                _ if param.secret => placeholder(name, param),
                 Some(default) if matches!(param.kind, ParamType::List(_)) => quote(&default.value.join(",")),
                 Some(default) => quote(default.value.first().map_or("", String::as_str)),
                 None if param.optional => String::new(),
@@ -207,7 +207,7 @@ impl<'a> Commands<'a> {
                     periplus_core::model::Which::Name(name) => {
                         let patched = format!("{resource}/{} patched", name.raw);
                         // The difference depends on what was there.
-                        Some(if patch.yaml_in.is_some() { vec![patched, "...".to_owned()] } else { vec![patched] })
+                        Some(if patch.yaml_in.is_some() { vec!["...".to_owned(), patched] } else { vec![patched] })
                     }
                     periplus_core::model::Which::Selector(_) => None,
                 });

@@ -77,7 +77,8 @@ impl Scribe<'_> {
         }
     }
 
-    /// The YAML is edited in a file beside the one that keeps the state before, and the difference is shown.
+    /// The YAML is edited in a file beside the one that keeps the state before, and the difference is shown. Without
+    /// that file nothing goes out: an edit of nothing would leave nothing else.
     fn patch_yaml(&self, block: &mut Block, patch: &Patch, pointer: &Text, before: &str) {
         let object = &patch.object;
         self.call(Function::SetYaml);
@@ -86,27 +87,35 @@ impl Scribe<'_> {
             self.edits(&tree, &mut Vec::new(), &mut edits);
         }
         let after = before.replacen("-before", "-after", 1);
-        let files = format!("{} {}", quote(before), quote(&after));
         let get = self.kubectl("get", object).arg(format!("{} > {}", self.pointed(pointer), quote(before)));
         block.pipeline("", &[get], " &&");
         let mut rest = Block::default();
-        rest.line(format!("cp {files} &&"));
-        for (path, value) in &edits {
-            rest.line(format!("set_yaml {} {} {} &&", quote(&after), path.word(), value.word()));
+        rest.line(format!("cp {} {} &&", quote(before), quote(&after)));
+        let (last, edits) = edits.split_last().map_or((None, &[][..]), |(last, edits)| (Some(last), edits));
+        let set = |(path, value): &(ShellText, ShellText)| {
+            format!("set_yaml {} {} {} &&", quote(&after), path.word(), value.word())
+        };
+        for edit in edits {
+            rest.line(set(edit));
         }
+        rest.line(format!("{} {{", last.map_or_else(|| "true &&".to_owned(), set)));
+        let mut change = Block::default();
+        // The text of a field often ends without a line break; awk gives it one, or else that is a difference.
+        change.line(format!("diff <(awk 1 {}) {}", quote(before), quote(&after)));
         match held_key(object, pointer) {
-            Some(key) => rest.pipeline_at(2, "", &self.put_back(object, &key, &after), ""),
+            Some(key) => change.pipeline_at(4, "", &self.put_back(object, &key, &after), ""),
             None => {
                 // A full stop keeps the line breaks at the end from being cut.
-                rest.line(format!("edited=$(cat {}; echo .) &&", quote(&after)));
+                change.line(format!("edited=$(cat {}; echo .)", quote(&after)));
                 let (open, lines) = self.field_text(pointer, "edited").here_document();
                 let command = self.kubectl("patch", object).arg("--type=merge").arg("--patch-file=/dev/stdin");
-                rest.pipeline_at(2, "", &[command], &open);
-                rest.line_below(&lines);
+                change.pipeline_at(4, "", &[command], &open);
+                change.line_below(&lines);
             }
         }
+        rest.indented(change);
+        rest.line("}");
         block.indented(rest);
-        block.line(format!("diff {files}"));
     }
 
     /// The commands that write a file as a key of a ConfigMap; the others of its keys stay.
