@@ -84,41 +84,12 @@ pub(crate) fn quietly(ran: &Ran) -> Result<(), String> {
     if ran.stderr.trim().is_empty() { Ok(()) } else { Err("nothing on standard error".to_owned()) }
 }
 
-fn raw(text: Option<&Text>) -> Option<String> {
-    text.map(|text| text.raw.clone())
-}
-
-fn raws(texts: &[Text]) -> Vec<String> {
-    texts.iter().map(|text| text.raw.clone()).collect()
-}
-
 fn told(error: &CompileError<String>) -> String {
     error.to_string()
 }
 
 fn output(check: &Check, ran: &Ran, values: &mut Values) -> Result<Vec<(String, String)>, String> {
-    let spec = OutputSpec {
-        stream: match check.stream {
-            model::Stream::Stdout => Stream::Stdout,
-            model::Stream::Stderr => Stream::Stderr,
-            model::Stream::Both => Stream::Both,
-        },
-        find: raw(check.find.as_ref()),
-        equals: raw(check.equals.as_ref()),
-        contains: raws(&check.contains),
-        not_contains: raws(&check.not_contains),
-        regex: raw(check.regex.as_ref()),
-        lines: raw(check.lines.as_ref()),
-        json: check.json.as_ref().map(|tree| values.tree(tree)).transpose()?,
-        yaml: check.yaml.as_ref().map(|tree| values.tree(tree)).transpose()?,
-        exit: match &check.exits {
-            None => ExitSpec::Zero,
-            Some(Exits::With(codes)) => ExitSpec::Codes(codes.clone()),
-            Some(Exits::Fails) => ExitSpec::Failure,
-        },
-        at_least: raw(check.at_least.as_ref()),
-        at_most: raw(check.at_most.as_ref()),
-    };
+    let spec = check.spec(ExitSpec::Zero, |tree| values.tree(tree))?;
     let compiled = spec.compile(&mut |raw: &str| values.text(raw, Flavour::Text)).map_err(|error| told(&error))?;
     let (stderr, told_exit) = of_program(&ran.stderr);
     // Attempts that failed on the way to one that did not have left their codes on standard error, too.
@@ -142,13 +113,7 @@ fn of_program(stderr: &str) -> (String, Option<i32>) {
 }
 
 fn log(checks: &LogChecks, ran: &Ran, values: &mut Values) -> Result<Vec<(String, String)>, String> {
-    let spec = LogSpec {
-        contains: raws(&checks.contains),
-        not_contains: raws(&checks.not_contains),
-        regex: raw(checks.regex.as_ref()),
-        lines: raw(checks.lines.as_ref()),
-        count: checks.count.map(|count| CountSpec { min: Some(count.min), max: count.max }),
-    };
+    let spec = checks.spec();
     let compiled = spec.compile(&mut |raw: &str| values.text(raw, Flavour::Text)).map_err(|error| told(&error))?;
     match compiled.judge(ran.stdout.lines()) {
         LogJudgement::Held { captures, .. } => Ok(captures.into_iter().collect()),

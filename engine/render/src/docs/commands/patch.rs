@@ -4,13 +4,13 @@ use periplus_core::model::verb::{Patch, PatchKind};
 use periplus_core::model::{ObjectRef, Text, Tree, Which};
 use periplus_core::source::{Node, NodeKind};
 use periplus_core::template::Flavour;
+use periplus_core::yaml_edit;
 use serde_json::Value;
 
 use super::functions::Function;
 use super::layout::{Block, Command};
 use super::path::segments;
 use super::scribe::Scribe;
-use super::tree::yaml_string;
 use super::word::{ShellText, quote};
 
 /// A patch longer than this is written on lines of its own.
@@ -141,7 +141,7 @@ impl Scribe<'_> {
         let mut out = ShellText::default();
         let keys: Vec<String> = segments(&pointer.raw).collect();
         for (depth, key) in keys.iter().enumerate() {
-            out.push_literal(&format!("{}{}:", "  ".repeat(depth), yaml_string(key)));
+            out.push_literal(&format!("{}{}:", "  ".repeat(depth), yaml_edit::scalar(key)));
             out.push_literal(if depth + 1 < keys.len() { "\n" } else { " " });
         }
         self.call(Function::Json);
@@ -156,7 +156,7 @@ impl Scribe<'_> {
                     let NodeKind::Scalar(key) = &key.kind else { continue };
                     let text = self.raw(&key.text, Flavour::Text);
                     let text = match text.as_literal() {
-                        Some(literal) => ShellText::literal(yaml_string(literal).replace('.', "\\.")),
+                        Some(literal) => ShellText::literal(yaml_edit::scalar(literal).replace('.', "\\.")),
                         None => text,
                     };
                     path.push(text);
