@@ -221,7 +221,7 @@ steps:
     for event in Parser::new_ext(page, Options::ENABLE_TABLES | Options::ENABLE_GFM) {
         match event {
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                inside = Some((info.to_string(), String::new()))
+                inside = Some((info.to_string(), String::new()));
             }
             Event::End(TagEnd::CodeBlock) => blocks.extend(inside.take()),
             Event::Text(text) => inside.iter_mut().for_each(|(_, block)| block.push_str(&text)),

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use periplus_core::expect::{
-    CompileError, CountSpec, ExecOutput, ExitSpec, Judgement, LogJudgement, LogSpec, ObjectSpec, OutputSpec, Stream,
-};
+use periplus_core::expect::{CompileError, ExecOutput, ExitSpec, Judgement, LogJudgement, ObjectSpec};
 use periplus_core::model::verb::{ExpectObject, Presence, Verb};
-use periplus_core::model::{self, Check, Exits, LogChecks, Step, Text};
+use periplus_core::model::{Check, LogChecks, Step};
 use periplus_core::template::Flavour;
 use regex::Regex;
 use serde_json::Value;
