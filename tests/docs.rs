@@ -116,6 +116,9 @@ fn what_a_run_saw_stands_on_the_page_until_the_runbook_changes() {
     let kept = std::fs::read_to_string(done.path("book/verified.json")).expect("it was written down");
     assert!(!kept.contains("s3cr3t-value") && !done.stdout().contains("s3cr3t-value"), "{kept}");
     let first = done.stdout().to_owned();
+    std::fs::remove_file(done.path("book/verified.json")).expect("a file");
+    let done = done.then(&["docs", "book", "--verified", "@latest"]).run().code(0);
+    assert_eq!(done.stdout(), first);
     let done = done.then(&["docs", "book"]).run().code(0);
     assert_eq!(done.stdout(), first);
     done.then(&["docs", "book"])
@@ -135,6 +138,8 @@ fn a_run_that_cannot_vouch_for_a_page_is_refused() {
     assert!(!done.path("book/verified.json").exists());
     let done = done.then(&["docs", "book", "--verified", &run]).file("book/runbook.yaml", greet_named("other")).run();
     let done = done.code(2).says(&["is one of runbook greet"]);
+    let done =
+        done.then(&["docs", "book", "--verified", "@latest"]).run().code(2).says(&["no run of other has passed"]);
     let done = done.then(&["docs", "book", "--verified", "no-such-run"]).run().code(2).says(&["no-such-run"]);
     let done = done.then(&["docs", "book"]).file("book/verified.json", "{").run().code(2);
     done.says(&["verified.json", "--verified RUN"]);
@@ -216,7 +221,7 @@ steps:
     for event in Parser::new_ext(page, Options::ENABLE_TABLES | Options::ENABLE_GFM) {
         match event {
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                inside = Some((info.to_string(), String::new()))
+                inside = Some((info.to_string(), String::new()));
             }
             Event::End(TagEnd::CodeBlock) => blocks.extend(inside.take()),
             Event::Text(text) => inside.iter_mut().for_each(|(_, block)| block.push_str(&text)),

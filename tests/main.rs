@@ -12,6 +12,7 @@ mod readme;
 mod reference;
 mod rehearsal;
 mod rehearsal_verbs;
+mod round_trip;
 mod run;
 mod runbooks;
 mod targets;

@@ -36,7 +36,7 @@ fn every_way_of_matching_can_fail() {
         ("complaint", "stream: stderr", "stream: stdout"),
         ("fails", "contains: \"8\"", "contains: \"9\""),
         ("number", "at-least: 4", "at-least: 8"),
-        ("number", "at-most: 9", "at-most: 3"),
+        ("number", "at-least: 4, at-most: 9", "at-least: 2, at-most: 3"),
         ("as-json", "{b: true}]}}", "{b: false}]}}"),
         ("as-yaml", "back: ajar}}, within", "back: shut}}, within"),
         ("read-log", "{min: 3, max: 3}", "{min: 2, max: 2}"),

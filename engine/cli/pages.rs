@@ -9,14 +9,18 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use periplus_core::model::Runbook;
-use periplus_core::outcome::ExitCode;
+use periplus_core::outcome::{ExitCode, RunResult};
 use periplus_render::docs::{INDEX_MARKER, IndexEntry, PageSource, Verified, index, marker, page};
+use periplus_run::StateDir;
 
 use crate::args::StateArgs;
 use crate::book::{self, Book, read_text};
 use crate::error::CliError;
 use crate::io::Io;
-use crate::state::{state_dir, written};
+use crate::state::{by_age, state_dir, written};
+
+/// Stands for the latest run that passed.
+const LATEST: &str = "@latest";
 
 /// Name of an index in its folder: the page that GitHub shows for the folder.
 const INDEX: &str = "README.md";
@@ -134,6 +138,13 @@ pub(crate) fn verify(runbook: &Path, run: &str, state: &StateArgs, io: &mut Io) 
         return Err(CliError::Diagnostics { list: loaded.diagnostics, source: Some(book.source.clone()) });
     };
     let dir = state_dir(state, io)?;
+    let latest;
+    let run = if run == LATEST {
+        latest = latest_passed(&dir, &runbook.name.value)?;
+        &latest
+    } else {
+        run
+    };
     let journal = dir.read(run)?;
     let is_lab = journal.state.started.as_ref().is_some_and(|started| started.target.is_lab());
     // A rehearsal's own clock is the lab's.
@@ -146,6 +157,22 @@ pub(crate) fn verify(runbook: &Path, run: &str, state: &StateArgs, io: &mut Io) 
     }
     let text = serde_json::to_string_pretty(&verified).expect("invariant: plain data with string keys");
     write(&book.verified(), &format!("{text}\n"))
+}
+
+/// The latest run of a runbook that passed.
+fn latest_passed(dir: &StateDir, runbook: &str) -> Result<String, CliError> {
+    let passed = |run: &String| {
+        let state = dir.read(run).map(|journal| journal.state).ok();
+        state.is_some_and(|state| {
+            state.result == Some(RunResult::Passed)
+                && state.started.is_some_and(|started| started.runbook.name == runbook)
+        })
+    };
+    let runs = by_age(dir)?.into_iter().rev().map(|(_, run)| run);
+    runs.filter(|run| run.starts_with(runbook)).find(passed).ok_or_else(|| {
+        CliError::invalid(format!("no run of {runbook} has passed yet"))
+            .help("rehearse it first: periplus rehearse RUNBOOK")
+    })
 }
 
 /// Writes a file whole or not at all, and makes its folder.

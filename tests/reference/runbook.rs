@@ -2,6 +2,8 @@
 
 use periplus_core::codes::Code;
 use periplus_core::jsonpath;
+use periplus_core::model::verb::{LogGrep, WaitFor};
+use periplus_core::model::{Polling, Retry};
 use periplus_core::source::LIMITS;
 use periplus_core::template::{CONDITION_LIMITS, TEMPLATE_LIMITS};
 use serde_json::Value;
@@ -142,6 +144,33 @@ fn limits() -> String {
         rows.push(row(what, bound, code));
     }
     table(&["What", "At most", "Beyond it"], rows)
+}
+
+/// The defaults of the descriptions, held to the model's.
+#[test]
+fn defaults_are_those_of_the_model() {
+    let schema = periplus_core::schema::runbook();
+    let (polling, retry) = (Polling::default(), Retry::default());
+    for (object, key, value) in [
+        ("LogGrep", "within", LogGrep::WITHIN.to_string()),
+        ("LogGrep", "settle", LogGrep::SETTLE.to_string()),
+        ("ExpectOutput", "every", polling.every.to_string()),
+        ("ExpectOutput", "consecutive", polling.consecutive.to_string()),
+        ("ExpectObject", "every", polling.every.to_string()),
+        ("ExpectObject", "consecutive", polling.consecutive.to_string()),
+        ("Retry", "attempts", retry.attempts.to_string()),
+    ] {
+        let described = schema["$defs"][object]["properties"][key]["description"].as_str().unwrap_or_default();
+        assert!(described.ends_with(&format!("Default: {value}.")), "{key} of {object}: {described}, and is {value}");
+    }
+    let either = |object: &str, key: &str| {
+        let arms = schema["$defs"][object]["anyOf"].as_array().expect("a short form").clone();
+        let long = arms.iter().find(|arm| arm["properties"].is_object()).expect("a long form").clone();
+        long["properties"][key]["description"].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(either("Wait", "timeout").ends_with(&format!("Default: {}.", WaitFor::TIMEOUT)));
+    assert!(either("Backoff", "initial").ends_with(&format!("Default: {}.", retry.backoff.initial)));
+    assert!(either("Backoff", "max").ends_with(&format!("Default: {}.", retry.backoff.max)));
 }
 
 #[test]

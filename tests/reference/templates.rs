@@ -75,9 +75,9 @@ fn helpers() -> String {
         let raw = example(row.name);
         let template = Template::parse(raw, Flavour::Text).unwrap_or_else(|problem| panic!("{raw}: {problem:?}"));
         let text = template.render(&scope()).unwrap_or_else(|error| panic!("{raw}: {error:?}"));
-        vec![code(row.name), code(row.usage), row.does.to_owned(), code(raw), code(&text.replace('\n', "⏎"))]
+        vec![code(row.name), row.does.to_owned(), code(raw), code(&text.replace('\n', "⏎"))]
     });
-    table(&["Helper", "Written", "Gives", "For example", "Becomes"], rows)
+    table(&["Helper", "Gives", "For example", "Becomes"], rows)
 }
 
 /// An example of each function, by its name.

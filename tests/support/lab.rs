@@ -25,10 +25,15 @@ const KINDS: [&str; 10] = [
     "EndpointSlice",
 ];
 
+/// Served only where the world has a mesh.
+const MESH_KIND: &str = "ServiceEntry";
+
 /// A lab that is being served.
 pub(crate) struct Lab {
     server: Child,
     folder: TempDir,
+    /// The line that says it is ready: an `export` of what a client needs.
+    ready: String,
 }
 
 /// A call of the program that is under way. Its standard output goes to a file, so that it never waits for a reader.
@@ -60,7 +65,15 @@ impl Lab {
             .read_line(&mut line)
             .expect("the lab says it is ready");
         assert!(line.starts_with("export "), "{line:?}");
-        Self { server, folder }
+        Self { server, folder, ready: line }
+    }
+
+    /// The world's parameters, as the lab gives them to its clients.
+    pub(crate) fn exports(&self) -> BTreeMap<String, String> {
+        let script = format!("{}\nenv -0", self.ready);
+        let output = Command::new("/bin/sh").args(["-c", &script]).env_clear().output().expect("a shell");
+        let text = String::from_utf8(output.stdout).expect("values are UTF-8");
+        text.split('\0').filter_map(|entry| entry.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
     }
 
     /// Puts a file into the lab's folder.
@@ -117,8 +130,11 @@ impl Lab {
         runtime.block_on(async {
             let cluster = Cluster::connect(&options).await.expect("the lab's kubeconfig can be used");
             let mut objects = BTreeMap::new();
-            for kind in KINDS {
-                let resource = cluster.resolve(None, kind).await.expect("the lab serves it");
+            for kind in KINDS.into_iter().chain([MESH_KIND]) {
+                let resource = match cluster.resolve(None, kind).await {
+                    Err(_) if kind == MESH_KIND => continue,
+                    resource => resource.expect("the lab serves it"),
+                };
                 let listed = cluster.list(&resource, None, &Selector::default()).await.expect("a list");
                 for mut object in listed.items {
                     let text =

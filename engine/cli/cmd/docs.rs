@@ -31,8 +31,8 @@ Examples:
   periplus docs                                        all of runbooks/, into docs/runbooks/
   periplus docs runbooks -o site/runbooks              all of a folder, with an index
   periplus docs --check                                in CI: are the committed pages up to date?
-  periplus docs runbooks/external-https-proxy --verified RUN
-      show the output that RUN really saw; it is kept in verified.json beside the runbook
+  periplus docs runbooks/external-https-proxy --verified @latest
+      show the output that the latest run really saw; it is kept in verified.json beside the runbook
 
 Exit codes: 0 all pages are up to date or were written, 1 --check found a difference, 2 a runbook is wrong.")]
 pub(crate) struct Docs {
@@ -48,7 +48,7 @@ pub(crate) struct Docs {
     #[arg(long, conflicts_with = "verified")]
     check: bool,
 
-    /// Show the output that this run of the runbook really saw
+    /// Show the output that this run of the runbook really saw; @latest for the latest one that passed
     #[arg(long, value_name = "RUN")]
     verified: Option<String>,
 

@@ -258,7 +258,8 @@ fn inline(value: &Value) -> String {
 }
 
 /// A string as a YAML scalar: plain where every reader takes it for a string, else as JSON, which is valid YAML.
-fn scalar(text: &str) -> String {
+#[must_use]
+pub fn scalar(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c))
         && !matches!(

@@ -1,6 +1,7 @@
 //! Checks as written: the matching language before its templates are filled in.
 
 use super::{Duration, StepId, Text, Tree};
+use crate::expect::{self, CountSpec, ExitSpec, LogSpec, OutputSpec};
 use crate::source::{Span, Spanned};
 
 /// `expect-output`: what an exec must have given back.
@@ -62,6 +63,64 @@ pub struct Check {
     pub at_least: Option<Text>,
     /// The number found must not be larger.
     pub at_most: Option<Text>,
+}
+
+impl Check {
+    /// The check in the terms of the matching language. `tree` fills in the values of `json` and `yaml`; `unasked` is
+    /// what holds for the exit code where the check does not speak of it.
+    ///
+    /// # Errors
+    /// What `tree` said.
+    pub fn spec<E>(
+        &self,
+        unasked: ExitSpec,
+        mut tree: impl FnMut(&Tree) -> Result<serde_json::Value, E>,
+    ) -> Result<OutputSpec, E> {
+        Ok(OutputSpec {
+            stream: match self.stream {
+                Stream::Stdout => expect::Stream::Stdout,
+                Stream::Stderr => expect::Stream::Stderr,
+                Stream::Both => expect::Stream::Both,
+            },
+            find: raw(self.find.as_ref()),
+            equals: raw(self.equals.as_ref()),
+            contains: raws(&self.contains),
+            not_contains: raws(&self.not_contains),
+            regex: raw(self.regex.as_ref()),
+            lines: raw(self.lines.as_ref()),
+            json: self.json.as_ref().map(&mut tree).transpose()?,
+            yaml: self.yaml.as_ref().map(&mut tree).transpose()?,
+            exit: match &self.exits {
+                None => unasked,
+                Some(Exits::With(codes)) => ExitSpec::Codes(codes.clone()),
+                Some(Exits::Fails) => ExitSpec::Failure,
+            },
+            at_least: raw(self.at_least.as_ref()),
+            at_most: raw(self.at_most.as_ref()),
+        })
+    }
+}
+
+impl LogChecks {
+    /// The checks in the terms of the matching language.
+    #[must_use]
+    pub fn spec(&self) -> LogSpec {
+        LogSpec {
+            contains: raws(&self.contains),
+            not_contains: raws(&self.not_contains),
+            regex: raw(self.regex.as_ref()),
+            lines: raw(self.lines.as_ref()),
+            count: self.count.map(|count| CountSpec { min: Some(count.min), max: count.max }),
+        }
+    }
+}
+
+fn raw(text: Option<&Text>) -> Option<String> {
+    text.map(|text| text.raw.clone())
+}
+
+fn raws(texts: &[Text]) -> Vec<String> {
+    texts.iter().map(|text| text.raw.clone()).collect()
 }
 
 /// What a program must have returned.

@@ -26,6 +26,20 @@ pub trait Outside {
     fn read(&self, path: &str) -> Result<String, String>;
 }
 
+/// Nothing outside may be asked: there is no environment, and every file is empty.
+#[derive(Clone, Copy, Debug)]
+pub struct NothingOutside;
+
+impl Outside for NothingOutside {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn read(&self, _: &str) -> Result<String, String> {
+        Ok(String::new())
+    }
+}
+
 /// Values by name from one place, such as a file of parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamedValues {
@@ -174,17 +188,8 @@ pub fn bind(params: &IndexMap<String, Param>, given: &Given, outside: &dyn Outsi
 /// # Errors
 /// Why it is not of its type, as one sentence.
 pub(crate) fn check_default(name: &str, param: &Param) -> Result<(), String> {
-    struct Nothing;
-    impl Outside for Nothing {
-        fn env(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn read(&self, _: &str) -> Result<String, String> {
-            Ok(String::new())
-        }
-    }
     let Some(default) = &param.default else { return Ok(()) };
-    match value(param, &Written::of_default(param, &default.value), &Nothing) {
+    match value(param, &Written::of_default(param, &default.value), &NothingOutside) {
         Ok(_) => Ok(()),
         Err(misfit) => Err(format!("the default of {name} does not fit its type: {misfit}")),
     }

@@ -7,4 +7,4 @@ mod bind;
 mod types;
 
 pub(crate) use bind::check_default;
-pub use bind::{Bound, BoundParam, Given, NamedValues, Outside, ParamSource, bind};
+pub use bind::{Bound, BoundParam, Given, NamedValues, NothingOutside, Outside, ParamSource, bind};

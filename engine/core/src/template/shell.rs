@@ -227,6 +227,7 @@ impl Scanner {
                 line.clear();
                 if ends {
                     self.frames.pop();
+                    self.start_word();
                     self.open_here_document();
                 }
             }

@@ -28,6 +28,7 @@ fn bare_places_are_known() {
         "echo a#b' '@",
         "cat <<EOF\nit's\nEOF\necho @",
         "cat <<-'A B' <<C\nx\n\t\tA B\n'\nC\necho @",
+        "cat <<E\nx\nE\n# don't\necho @",
         "echo ${X:-a} $((1 << 2)) @",
         "if [ -n \"$X\" ]; then echo @; fi",
         "X=@ y",

@@ -1,13 +1,15 @@
 //! OpenAPI v3 documents, made from the schemas that the lab checks objects with.
 //!
-//! Invariant: a document describes exactly the kinds of its group and version.
+//! Invariant: a document of v3 describes exactly the kinds of its group and version.
 
 use std::sync::Arc;
 
-use http::{Response, StatusCode};
+use bytes::Bytes;
+use http::header::ACCEPT;
+use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::body::{Body, json_response};
+use super::body::{Body, json_response, response, whole};
 use crate::schema::{Catalog, Resource, schema_document};
 
 /// `/openapi/v3`
@@ -22,6 +24,21 @@ pub(super) fn index(catalog: &Catalog) -> Response<Body> {
         paths.insert(path.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{path}")}));
     }
     json_response(StatusCode::OK, &json!({"paths": paths}))
+}
+
+/// The form of `/openapi/v2` that `kubectl` reads, and the name by which it asks for it, which is no media type.
+const OPENAPI_V2: [&str; 2] = [
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+];
+
+/// `/openapi/v2`, in protobuf: a document about nothing, which has no bytes. Clients that find a kind in v3 do not ask
+/// for it; of a kind that is nowhere `kubectl` asks here as well, and says that it does not know the kind only if there
+/// is an answer.
+pub(super) fn version_2(headers: &HeaderMap) -> Option<Response<Body>> {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let asked = accept.split([',', ';']).any(|part| OPENAPI_V2.contains(&part.trim()));
+    asked.then(|| response(StatusCode::OK, OPENAPI_V2[0], whole(Bytes::new())))
 }
 
 /// `/openapi/v3/apis/GROUP/VERSION`

@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::status::Status;
 
+/// How protobuf holds what is a number or a text in JSON: `type` is 1 for a text.
+const NUMBER_OR_TEXT: &[Field] = &[Field(1, "type", Number), Field(2, "number", Number), Field(3, "text", Text)];
+
 /// What a body starts with.
 const MAGIC: &[u8] = b"k8s\0";
 
@@ -26,11 +29,14 @@ enum Shape {
     TextMap,
     BytesMap,
     Message(&'static [Field]),
+    Messages(&'static [Field]),
+    /// A number, or a text.
+    NumberOrText,
     /// Written by the server alone, whatever a client says.
     Ignored,
 }
 
-use Shape::{BytesMap, Flag, Ignored, Message, Number, Text, TextMap, Texts};
+use Shape::{BytesMap, Flag, Ignored, Message, Messages, Number, NumberOrText, Text, TextMap, Texts};
 
 const ENVELOPE: &[Field] = &[
     Field(1, "type", Message(&[Field(1, "apiVersion", Text), Field(2, "kind", Text)])),
@@ -73,6 +79,102 @@ const SECRET: &[Field] = &[
 
 const SERVICE_ACCOUNT: &[Field] = &[META, Field(4, "automountServiceAccountToken", Flag)];
 
+const SERVICE: &[Field] = &[
+    META,
+    Field(
+        2,
+        "spec",
+        Message(&[
+            Field(
+                1,
+                "ports",
+                Messages(&[
+                    Field(1, "name", Text),
+                    Field(2, "protocol", Text),
+                    Field(3, "port", Number),
+                    Field(4, "targetPort", NumberOrText),
+                    Field(5, "nodePort", Number),
+                    Field(6, "appProtocol", Text),
+                ]),
+            ),
+            Field(2, "selector", TextMap),
+            Field(3, "clusterIP", Text),
+            Field(4, "type", Text),
+            Field(5, "externalIPs", Texts),
+            Field(7, "sessionAffinity", Text),
+            Field(8, "loadBalancerIP", Text),
+            Field(10, "externalName", Text),
+            Field(11, "externalTrafficPolicy", Text),
+            Field(12, "healthCheckNodePort", Number),
+            Field(13, "publishNotReadyAddresses", Flag),
+            Field(18, "clusterIPs", Texts),
+        ]),
+    ),
+    Field(3, "status", Ignored),
+];
+
+const CONTAINER: &[Field] = &[
+    Field(1, "name", Text),
+    Field(2, "image", Text),
+    Field(3, "command", Texts),
+    Field(4, "args", Texts),
+    Field(5, "workingDir", Text),
+    Field(
+        6,
+        "ports",
+        Messages(&[
+            Field(1, "name", Text),
+            Field(2, "hostPort", Number),
+            Field(3, "containerPort", Number),
+            Field(4, "protocol", Text),
+            Field(5, "hostIP", Text),
+        ]),
+    ),
+    Field(8, "resources", Message(&[])),
+    Field(13, "terminationMessagePath", Text),
+    Field(14, "imagePullPolicy", Text),
+    Field(16, "stdin", Flag),
+    Field(17, "stdinOnce", Flag),
+    Field(18, "tty", Flag),
+    Field(20, "terminationMessagePolicy", Text),
+];
+
+const POD_SPEC: &[Field] = &[
+    Field(2, "containers", Messages(CONTAINER)),
+    Field(3, "restartPolicy", Text),
+    Field(4, "terminationGracePeriodSeconds", Number),
+    Field(6, "dnsPolicy", Text),
+    Field(8, "serviceAccountName", Text),
+    Field(9, "serviceAccount", Text),
+    Field(10, "nodeName", Text),
+    Field(11, "hostNetwork", Flag),
+    Field(12, "hostPID", Flag),
+    Field(13, "hostIPC", Flag),
+    Field(16, "hostname", Text),
+    Field(17, "subdomain", Text),
+    Field(19, "schedulerName", Text),
+    Field(24, "priorityClassName", Text),
+];
+
+const DEPLOYMENT: &[Field] = &[
+    META,
+    Field(
+        2,
+        "spec",
+        Message(&[
+            Field(1, "replicas", Number),
+            Field(2, "selector", Message(&[Field(1, "matchLabels", TextMap)])),
+            Field(3, "template", Message(&[META, Field(2, "spec", Message(POD_SPEC))])),
+            Field(4, "strategy", Message(&[Field(1, "type", Text)])),
+            Field(5, "minReadySeconds", Number),
+            Field(6, "revisionHistoryLimit", Number),
+            Field(7, "paused", Flag),
+            Field(9, "progressDeadlineSeconds", Number),
+        ]),
+    ),
+    Field(3, "status", Ignored),
+];
+
 const REVIEWED: &[Field] = &[
     Field(
         1,
@@ -103,6 +205,8 @@ fn fields_of(kind: &str) -> Option<&'static [Field]> {
         "ConfigMap" => CONFIG_MAP,
         "Secret" => SECRET,
         "ServiceAccount" => SERVICE_ACCOUNT,
+        "Service" => SERVICE,
+        "Deployment" => DEPLOYMENT,
         "SelfSubjectAccessReview" => ACCESS_REVIEW,
         "SelfSubjectRulesReview" => RULES_REVIEW,
         "SelfSubjectReview" => SUBJECT_REVIEW,
@@ -215,6 +319,17 @@ fn message(bytes: &[u8], fields: &[Field], path: &str) -> Result<Value, Status> 
             (Message(fields), Wire::Bytes(value)) => {
                 object.insert(name, message(value, fields, &path)?);
             }
+            (Messages(fields), Wire::Bytes(value)) => {
+                let item = message(value, fields, &path)?;
+                if let Value::Array(list) = object.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
+                    list.push(item);
+                }
+            }
+            (NumberOrText, Wire::Bytes(value)) => {
+                let either = message(value, NUMBER_OR_TEXT, &path)?;
+                let is_text = either["type"] == 1;
+                object.insert(name, either[if is_text { "text" } else { "number" }].clone());
+            }
             _ => return Err(Status::bad_request(format!("{path} has the wrong wire type"))),
         }
     }
@@ -271,6 +386,19 @@ mod tests {
                 "binaryData": {"k": "dg=="},
                 "immutable": true,
             })
+        );
+    }
+
+    #[test]
+    fn lists_of_messages_and_ports_by_name_are_read() {
+        let port = |target: Vec<u8>| [field(1, b"p"), vec![3 << 3, 80], field(4, &target)].concat();
+        let by_number = port([vec![1 << 3, 0, 2 << 3, 90], field(3, b"")].concat());
+        let by_name = port([vec![1 << 3, 1, 2 << 3, 0], field(3, b"http")].concat());
+        let spec = [field(1, &by_number), field(1, &by_name)].concat();
+        let read = parse(&body("Service", &field(2, &spec))).expect("a Service");
+        assert_eq!(
+            read["spec"]["ports"],
+            json!([{"name": "p", "port": 80, "targetPort": 90}, {"name": "p", "port": 80, "targetPort": "http"}])
         );
     }
 

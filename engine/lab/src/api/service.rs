@@ -86,7 +86,8 @@ impl Api {
             Route::OpenApi { group, version } => {
                 document::group_version(catalog, &group, &version).unwrap_or_else(not_found)
             }
-            Route::OpenApiV2 | Route::Unknown => not_found(),
+            Route::OpenApiV2 => document::version_2(request.headers()).unwrap_or_else(not_found),
+            Route::Unknown => not_found(),
         }
     }
 

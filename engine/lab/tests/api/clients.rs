@@ -167,3 +167,13 @@ async fn a_json_patch_that_does_not_fit_is_refused_without_a_reason() {
     assert_eq!(status.message, "the server rejected our request due to an error in our request");
     assert_eq!(status.details.expect("details").kind, "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_old_document_is_there_for_kubectl_and_about_nothing() {
+    let store = store();
+    let http = client(&store, Arc::new(NoPods));
+    let form = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    let answer = http.send("GET", "/openapi/v2?timeout=32s", &[("accept", form)], "").await;
+    assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0));
+    assert_eq!(http.send("GET", "/openapi/v2", &[("accept", "application/json")], "").await.status, 404);
+}

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use periplus_core::expect::{Pattern, PatternPart};
 use periplus_core::model::verb::Verb;
 use periplus_core::model::{CaptureFrom, Param, ParamType, Runbook, ScalarType, Step, Which};
-use periplus_core::params::{Given, Outside, bind};
+use periplus_core::params::{Given, NothingOutside, bind};
 use periplus_core::template::{Flavour, Scope, Template};
 
 use super::verified::Verified;
@@ -53,7 +53,7 @@ impl Examples {
         let text = seen.cloned().or(fixed).unwrap_or(absent);
         let alone = IndexMap::from([(name.to_owned(), param.clone())]);
         let given = Given { set: vec![(name.to_owned(), text.clone())], ..Given::default() };
-        let typed = bind(&alone, &given, &Nothing).ok().and_then(|bound| Some(bound.get(name)?.value.clone()));
+        let typed = bind(&alone, &given, &NothingOutside).ok().and_then(|bound| Some(bound.get(name)?.value.clone()));
         self.scope.set(name, typed.unwrap_or_else(|| text.into()));
     }
 
@@ -83,19 +83,6 @@ impl Examples {
     /// The value of a name as text.
     pub(super) fn value(&self, name: &str) -> String {
         self.fill(&format!("{{{{{name}}}}}"))
-    }
-}
-
-/// Nothing outside a page is asked.
-struct Nothing;
-
-impl Outside for Nothing {
-    fn env(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn read(&self, path: &str) -> Result<String, String> {
-        Ok(path.to_owned())
     }
 }
 

@@ -53,6 +53,7 @@ pub fn page(source: &PageSource<'_>) -> String {
     writer.head();
     writer.needs();
     writer.parameters();
+    writer.functions();
     writer.files();
     writer.requirements();
     writer.steps();
@@ -125,14 +126,36 @@ impl Writer<'_> {
         self.command(&exports);
     }
 
+    fn functions(&mut self) {
+        let functions = self.commands.functions();
+        if functions.is_empty() {
+            return;
+        }
+        self.push("## Shell functions");
+        self.push(if functions.len() == 1 {
+            "Some commands below call a function of the shell. Paste its definition first:"
+        } else {
+            "Some commands below call functions of the shell. Paste their definitions first:"
+        });
+        for function in functions {
+            self.push(format!("<details>\n<summary><code>{}</code></summary>", html(function.name)));
+            self.push(format!("It {}", function.does));
+            self.command(function.block);
+            self.push("</details>");
+        }
+    }
+
     fn files(&mut self) {
         let files = self.commands.files();
         if files.is_empty() {
             return;
         }
         self.push("## Files");
-        let what = if files.len() == 1 { "a file" } else { "files" };
-        self.push(format!("The commands below read {what}. Work in an empty folder, and write {what} like this:"));
+        self.push(if files.len() == 1 {
+            "The commands below read a file. Work in an empty folder, and write it first:"
+        } else {
+            "The commands below read files. Work in an empty folder, and write them first:"
+        });
         for file in files {
             self.push(format!("<details>\n<summary><code>{}</code></summary>", html(&file.path)));
             self.command(&file.block);
@@ -442,8 +465,8 @@ fn on_failure(step: &Step) -> Option<String> {
         Verb::Exec(exec) if exec.effect == Effect::Change => {
             format!("If it fails, look at what it did so far before you repeat it; see [If a step fails]({FAILURE}).")
         }
-        Verb::Exec(_) => format!("If it does not, look up the exit code under [If a step fails]({FAILURE})."),
-        Verb::LogGrep(_) => format!("If it does not, see [If a step fails]({FAILURE})."),
+        Verb::Exec(_) => format!("If it goes wrong, look up the exit code under [If a step fails]({FAILURE})."),
+        Verb::LogGrep(_) => format!("If the log says otherwise, see [If a step fails]({FAILURE})."),
         Verb::Apply(_) | Verb::Wait(_) | Verb::Patch(_) if waits(step) => {
             format!("If it does not become ready, see [If a step fails]({FAILURE}).")
         }

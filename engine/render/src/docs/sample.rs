@@ -41,14 +41,22 @@ impl Samples<'_> {
         if matches!(step.verb, Verb::Exec(_)) && step.expect_output.is_none() && expected.must.is_empty() {
             expected.must.push("The command must end without an error.".to_owned());
         }
+        if matches!(step.verb, Verb::Get(_)) && !step.capture.is_empty() {
+            let values = step.capture.keys().map(|name| format!("{name}={}", self.examples.value(name)));
+            expected.output = Some(values.collect::<Vec<_>>().join(" "));
+        }
+        if matches!(&step.verb, Verb::Patch(patch) if patch.yaml_in.is_some()) {
+            expected.must.push("The lines that come first show what is changed.".to_owned());
+        }
         if let Verb::ExpectObject(object) = &step.verb
             && object.presence == Presence::Absent
         {
             expected.must.push("`kubectl` must say that there is no such object.".to_owned());
         }
         if let Some(seen) = self.verified.and_then(|verified| verified.seen.get(step.id.value.as_str())) {
-            expected.output = Some(seen.join("\n"));
-            expected.exact = false;
+            let seen = seen.join("\n");
+            expected.exact &= expected.output.as_ref().is_some_and(|sample| sample.trim_end() == seen);
+            expected.output = Some(seen);
         } else if expected.output.is_none()
             && let Some(printed) = &commands.prints
         {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use periplus_core::event::ExecReport;
 use periplus_core::expect::Excerpt;
-use periplus_core::model::verb::{Exec, Program, Verb};
-use periplus_core::model::{Effect, In, Step, Text};
+use periplus_core::model::verb::{Exec, Program, WholeExec};
+use periplus_core::model::{Effect, Step, Text};
 use periplus_core::outcome::FailureKind;
 use periplus_core::template::{Flavour, shell_quote};
 use serde_json::Value;
@@ -43,42 +43,10 @@ pub(crate) enum Attempt {
     Inconclusive { report: Option<ExecReport>, broken: Broken },
 }
 
-/// An exec after `like` was followed: whatever a step does not give comes from the step it is like.
-struct Effective<'p> {
-    target: Option<(&'p Step, &'p In)>,
-    env: Vec<(&'p str, &'p Text)>,
-    program: Option<&'p Program>,
-    timeout: Option<Duration>,
-}
-
-fn effective<'p>(bench: &'p Bench, step: &'p Step, exec: &'p Exec, depth: usize) -> Effective<'p> {
-    let steps = &bench.plan.runbook.steps;
-    let model = exec.like.as_ref().filter(|_| depth < steps.len()).and_then(|like| {
-        let step = steps.iter().find(|step| step.id.value == like.value)?;
-        match &step.verb {
-            Verb::Exec(exec) => Some(effective(bench, step, exec, depth + 1)),
-            _ => None,
-        }
-    });
-    let mut found = model.unwrap_or(Effective { target: None, env: Vec::new(), program: None, timeout: None });
-    if let Some(target) = &exec.target {
-        found.target = Some((step, target));
-    }
-    for (name, value) in &exec.env {
-        match found.env.iter_mut().find(|(known, _)| known == name) {
-            Some(known) => known.1 = value,
-            None => found.env.push((name, value)),
-        }
-    }
-    found.program = exec.program.as_ref().or(found.program);
-    found.timeout = exec.timeout.map(periplus_core::model::Duration::get).or(found.timeout);
-    found
-}
-
 impl Invocation {
     /// Fills in an exec.
     pub(crate) fn of(bench: &Bench, step: &Step, exec: &Exec) -> Result<Self, Broken> {
-        let found = effective(bench, step, exec, 0);
+        let found = WholeExec::of(&bench.plan.runbook.steps, step, exec);
         let (Some((owner, target)), Some(program)) = (found.target, found.program) else {
             return Err(Broken::failed(
                 FailureKind::Render,
@@ -101,7 +69,7 @@ impl Invocation {
             container,
             argv,
             stdin,
-            timeout: found.timeout.unwrap_or(TIMEOUT),
+            timeout: found.timeout.map_or(TIMEOUT, periplus_core::model::Duration::get),
             effect: exec.effect,
         })
     }

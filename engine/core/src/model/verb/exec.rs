@@ -2,7 +2,8 @@
 
 use indexmap::IndexMap;
 
-use super::super::{Duration, Effect, In, PodRef, StepId, Text};
+use super::super::{Duration, Effect, In, PodRef, Step, StepId, Text};
+use super::Verb;
 use crate::source::{Span, Spanned};
 
 /// Runs a program in a container of a ready pod, chosen anew at each attempt.
@@ -31,6 +32,47 @@ pub enum Program {
     Command(Vec<Text>),
     /// A script for `sh -c`.
     Sh(Text),
+}
+
+/// An exec with what it takes over by `like`: whatever a step does not give comes from the step that it is like.
+#[derive(Clone, Debug, Default)]
+pub struct WholeExec<'r> {
+    /// Where it runs, with the step that says so: its namespace counts.
+    pub target: Option<(&'r Step, &'r In)>,
+    /// The variables, those of the step that is taken over first.
+    pub env: Vec<(&'r str, &'r Text)>,
+    /// What runs.
+    pub program: Option<&'r Program>,
+    /// The longest one attempt may take.
+    pub timeout: Option<Duration>,
+}
+
+impl<'r> WholeExec<'r> {
+    /// Follows `like` through the steps of a runbook; a circle, which no loaded runbook has, is cut.
+    #[must_use]
+    pub fn of(steps: &'r [Step], step: &'r Step, exec: &'r Exec) -> Self {
+        let mut chain = vec![(step, exec)];
+        while let Some(like) =
+            chain.last().and_then(|(_, exec)| exec.like.as_ref()).filter(|_| chain.len() <= steps.len())
+            && let Some(model) = steps.iter().find(|step| step.id.value == like.value)
+            && let Verb::Exec(exec) = &model.verb
+        {
+            chain.push((model, exec));
+        }
+        let mut whole = Self::default();
+        for (step, exec) in chain.into_iter().rev() {
+            whole.target = exec.target.as_ref().map(|target| (step, target)).or(whole.target);
+            whole.program = exec.program.as_ref().or(whole.program);
+            whole.timeout = exec.timeout.or(whole.timeout);
+            for (name, value) in &exec.env {
+                match whole.env.iter_mut().find(|(known, _)| known == name) {
+                    Some(known) => known.1 = value,
+                    None => whole.env.push((name, value)),
+                }
+            }
+        }
+        whole
+    }
 }
 
 impl Exec {

@@ -11,7 +11,7 @@ mod wait;
 
 pub use apply::{Apply, Manifest};
 pub use delete::Delete;
-pub use exec::{Exec, Program};
+pub use exec::{Exec, Program, WholeExec};
 pub use expect_object::{ExpectObject, Presence};
 pub use get::Get;
 pub use log_grep::LogGrep;

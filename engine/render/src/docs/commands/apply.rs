@@ -44,13 +44,13 @@ impl<'b> Scribe<'b> {
                     if split { manifest.documents.iter().any(|document| needs(&document.objects)) } else { any_needs };
                 match manifest.file {
                     Some(file) => call(&mut calls, namespaced).files.push(file),
-                    None => call(&mut calls, namespaced).feed(self.manifest(manifest, manifest.text)),
+                    None => call(&mut calls, namespaced).feed(&self.manifest(manifest, manifest.text)),
                 }
                 continue;
             }
             for document in &manifest.documents {
                 let text = self.manifest(manifest, &document.text);
-                call(&mut calls, needs(&document.objects)).feed(text);
+                call(&mut calls, needs(&document.objects)).feed(&text);
             }
         }
         let mut block = Block::default();
@@ -136,7 +136,7 @@ fn call<'c, 'b>(calls: &'c mut Vec<Call<'b>>, namespaced: bool) -> &'c mut Call<
 }
 
 impl Call<'_> {
-    fn feed(&mut self, text: ShellText) {
+    fn feed(&mut self, text: &ShellText) {
         if self.has_input {
             if !self.ends_line() {
                 self.input.push_literal("\n");

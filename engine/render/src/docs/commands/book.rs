@@ -1,8 +1,11 @@
 //! The commands of a whole runbook.
 
-use periplus_core::model::verb::{Manifest, Verb};
-use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, Step, StepId};
+use std::collections::BTreeSet;
 
+use periplus_core::model::verb::{Manifest, Verb};
+use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, ScalarType, Step, StepId};
+
+use super::functions::{Function, FunctionCommand};
 use super::kinds;
 use super::layout::{Block, Command};
 use super::log::Mark;
@@ -38,7 +41,7 @@ pub struct FileCommand {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commanded {
     /// What is typed; without a line break at its end. `None` where another step's command does it already: a check of
-    /// its output.
+    /// its output. (Such a step has a block all the same where a later step looks back to it in a log.)
     pub block: Option<String>,
     /// What `kubectl` itself says of it on standard output, as far as that is certain. It is said by a page that is
     /// followed from top to bottom on a cluster that has nothing of the runbook yet.
@@ -65,19 +68,24 @@ impl<'a> Commands<'a> {
         Self { runbook, names, traces }
     }
 
-    /// A line of `export` for each parameter; empty if there are none. The value is the default, a secret's included,
-    /// since it stands in the runbook; a parameter without one has a placeholder in angle brackets, which bash refuses
-    /// loudly until it is replaced. A list is written with commas.
+    /// A line of `export` for each parameter; empty if there are none. The value is the default. A parameter without
+    /// one, and every secret, has a placeholder in angle brackets, which bash refuses loudly until it is replaced. A list is written with commas.
     #[must_use]
     pub fn exports(&self) -> String {
+        // The value of a file is its text.
+        let of = |param: &Param, value: String| match param.kind {
+            ParamType::Scalar(ScalarType::File) if !value.is_empty() => format!("$(cat {value})"),
+            _ => value,
+        };
         let line = |(name, param): (&String, &Param)| {
             let value = match &param.default {
+                _ if param.secret => placeholder(name, param),
                 Some(default) if matches!(param.kind, ParamType::List(_)) => quote(&default.value.join(",")),
                 Some(default) => quote(default.value.first().map_or("", String::as_str)),
                 None if param.optional => String::new(),
                 None => placeholder(name, param),
             };
-            format!("export {}={}", variable(name), if value == "''" { "" } else { &value })
+            format!("export {}={}", variable(name), of(param, if value == "''" { String::new() } else { value }))
         };
         self.runbook.params.iter().map(line).collect::<Vec<_>>().join("\n")
     }
@@ -112,9 +120,11 @@ impl<'a> Commands<'a> {
     /// ends with what the step's check judges.
     #[must_use]
     pub fn step(&self, step: &Step) -> Commanded {
-        if matches!(step.verb, Verb::ExpectOutput(_)) {
-            return Commanded::default();
-        }
+        self.written(step).0
+    }
+
+    /// The commands of a step, and the functions that they call.
+    fn written(&self, step: &Step) -> (Commanded, BTreeSet<Function>) {
         let scribe = Scribe::new(self, Some(step));
         let (marks, again) = scribe.marks(step);
         let mut work = Block::default();
@@ -123,16 +133,25 @@ impl<'a> Commands<'a> {
         for mark in &marks {
             block.line(mark.line());
         }
-        if let Some(definitions) = scribe.definitions() {
-            block.line(definitions);
-        }
         block.append(work);
         let lines = said.filter(|lines| !lines.is_empty());
-        Commanded {
+        let commanded = Commanded {
             block: (!block.is_empty()).then(|| block.text()),
             prints: lines.map(|lines| Printed { pattern: lines.join("\n") }),
             filled_in: scribe.filled_in(),
+        };
+        (commanded, scribe.functions())
+    }
+
+    /// The functions of the shell that the steps and the clean-up call: they have to be defined before.
+    #[must_use]
+    pub fn functions(&self) -> Vec<FunctionCommand> {
+        let order: Vec<usize> = (0..self.runbook.steps.len()).collect();
+        let mut called = self.taken_back(&order).1;
+        for step in self.all_steps() {
+            called.extend(self.written(step).1);
         }
+        called.into_iter().map(Function::command).collect()
     }
 
     /// The verb and what stands beside it, and what kubectl says of it all if that is certain.
@@ -185,7 +204,11 @@ impl<'a> Commands<'a> {
             Verb::Patch(patch) => {
                 block.append(scribe.patch(patch, trace.before.as_deref()));
                 said = scribe.printed(&patch.object).and_then(|resource| match &patch.object.which {
-                    periplus_core::model::Which::Name(name) => Some(vec![format!("{resource}/{} patched", name.raw)]),
+                    periplus_core::model::Which::Name(name) => {
+                        let patched = format!("{resource}/{} patched", name.raw);
+                        // The difference depends on what was there.
+                        Some(if patch.yaml_in.is_some() { vec!["...".to_owned(), patched] } else { vec![patched] })
+                    }
                     periplus_core::model::Which::Selector(_) => None,
                 });
                 named = Some(patch.object.clone());
@@ -226,6 +249,12 @@ impl<'a> Commands<'a> {
     /// [`Commands::step`]. Objects that go with a namespace which goes are not named.
     #[must_use]
     pub fn clean_up(&self, order: &[usize]) -> String {
+        self.taken_back(order).0
+    }
+
+    /// The commands of the clean-up, and the functions that they call.
+    fn taken_back(&self, order: &[usize]) -> (String, BTreeSet<Function>) {
+        let mut called = BTreeSet::new();
         let keeps = |id: &StepId| {
             self.runbook.cleanup.as_ref().is_some_and(|cleanup| cleanup.keep.iter().any(|kept| kept.value == *id))
         };
@@ -246,21 +275,19 @@ impl<'a> Commands<'a> {
             let scribe = Scribe::new(self, Some(step));
             let mut own = Block::default();
             self.take_back(&scribe, step, trace, &going, &mut own);
-            if let Some(definitions) = scribe.definitions() {
-                block.line(definitions);
-            }
+            called.extend(scribe.functions());
             match (&step.when, own.is_empty()) {
                 (_, true) => {}
                 // A step that was skipped has left no file.
                 (Some(_), false) if trace.before.is_some() => {
-                    block.line(format!("if [ -s {} ]; then", quote(trace.before.as_deref().unwrap_or_default())));
+                    block.line(format!("if [ -f {} ]; then", quote(trace.before.as_deref().unwrap_or_default())));
                     block.indented(own);
                     block.line("fi");
                 }
                 _ => block.append(own),
             }
         }
-        block.text()
+        (block.text(), called)
     }
 
     fn take_back<'b>(&'b self, scribe: &Scribe<'b>, step: &'b Step, trace: &Trace, going: &[&str], block: &mut Block) {
@@ -396,7 +423,7 @@ fn placeholder(name: &str, param: &Param) -> String {
 }
 
 /// A command that writes a file, to the byte.
-fn write_file(path: &str, text: &str) -> String {
+pub(super) fn write_file(path: &str, text: &str) -> String {
     let mut block = Block::default();
     let file = quote(path);
     if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| !folder.is_empty()) {

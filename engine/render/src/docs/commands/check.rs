@@ -65,7 +65,7 @@ impl Scribe<'_> {
             all.push(looked.grep(&Expression::of(&self.text(regex), false).grep("q")));
         }
         if let Some(lines) = &check.lines {
-            all.extend(self.pattern(&lines.raw).iter().map(|line| looked.grep(&line.grep("q"))));
+            all.extend(self.pattern(&lines.raw).iter().map(|line| looked.grep(&line.strict_grep("q"))));
         }
         for tree in check.json.iter().chain(&check.yaml) {
             all.extend(self.leaves(tree).into_iter().map(|leaf| looked.grep(&leaf.grep())));

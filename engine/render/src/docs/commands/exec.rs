@@ -2,47 +2,18 @@
 //!
 //! A secret never stands on the command line, which the API server logs: it travels on standard input, as in a run.
 
-use periplus_core::model::verb::{Exec, Program, Verb};
-use periplus_core::model::{In, Step, Text};
+use periplus_core::model::verb::{Exec, Program, WholeExec};
+use periplus_core::model::{In, Step};
 use periplus_core::template::{Flavour, Template};
 
 use super::layout::Command;
 use super::scribe::Scribe;
 use super::word::ShellText;
 
-/// An exec after `like` was followed.
-#[derive(Debug, Default)]
-struct Whole<'b> {
-    target: Option<(&'b Step, &'b In)>,
-    env: Vec<(&'b str, &'b Text)>,
-    program: Option<&'b Program>,
-}
-
 impl<'b> Scribe<'b> {
-    fn resolved(&self, step: &'b Step, exec: &'b Exec, depth: usize) -> Whole<'b> {
-        let steps = &self.commands.runbook.steps;
-        let like = exec.like.as_ref().filter(|_| depth < steps.len());
-        let model = like.and_then(|like| steps.iter().find(|step| step.id.value == like.value));
-        let mut found = match model.map(|model| (model, &model.verb)) {
-            Some((model, Verb::Exec(exec))) => self.resolved(model, exec, depth + 1),
-            _ => Whole::default(),
-        };
-        if let Some(target) = &exec.target {
-            found.target = Some((step, target));
-        }
-        for (name, value) in &exec.env {
-            match found.env.iter_mut().find(|(known, _)| known == name) {
-                Some(known) => known.1 = value,
-                None => found.env.push((name, value)),
-            }
-        }
-        found.program = exec.program.as_ref().or(found.program);
-        found
-    }
-
     /// The commands of an exec, to be joined by pipes; `redirect` is put behind the last.
     pub(super) fn exec(&self, step: &'b Step, exec: &'b Exec) -> Vec<Command> {
-        let whole = self.resolved(step, exec, 0);
+        let whole = WholeExec::of(&self.commands.runbook.steps, step, exec);
         let (Some((owner, target)), Some(program)) = (whole.target, whole.program) else { return Vec::new() };
         let (secret, open): (Vec<_>, Vec<_>) = whole.env.iter().partition(|(_, value)| self.is_secret(&value.raw));
         let mut env: Vec<(String, ShellText)> =

@@ -4,16 +4,10 @@ use indexmap::IndexMap;
 use periplus_core::model::verb::Get;
 use periplus_core::model::{Capture, CaptureFrom, ObjectRef, Step, Text, Which};
 
+use super::functions::Function;
 use super::layout::{Block, Command};
 use super::names::variable;
 use super::scribe::Scribe;
-
-/// Reads YAML that stands in a field. kubectl itself is the parser that is surely there: the YAML goes into an object
-/// that is never sent anywhere.
-const YAML_AT: &str = r#"yaml_at() {
-  { printf '%s\n' 'apiVersion: v1' 'kind: ConfigMap' 'metadata: {name: held}' 'held:'; sed 's/^/  /'; } |
-    kubectl create -f - --dry-run=client --validate=false -o jsonpath="$1"
-}"#;
 
 impl Scribe<'_> {
     /// The block of a `get`.
@@ -25,7 +19,7 @@ impl Scribe<'_> {
             return block;
         }
         if get.yaml_in.is_some() {
-            block.line(YAML_AT);
+            self.call(Function::YamlAt);
         }
         self.capture_from_object(&mut block, &step.capture, &get.object, get.yaml_in.as_ref());
         let words: Vec<String> = step

@@ -58,7 +58,8 @@ impl Command {
         let mut line = String::new();
         for (at, group) in self.groups.iter().enumerate() {
             let width = if lines.is_empty() { first_width } else { width };
-            let must = at.checked_sub(1).is_some_and(|before| self.breaks_after == Some(before));
+            let preferred = at.checked_sub(1).is_some_and(|before| self.breaks_after == Some(before));
+            let must = preferred && lines.is_empty();
             // A word with lines of its own starts where it can: it is too wide anyway.
             let head = group.split('\n').next().unwrap_or_default();
             let fits = last_line(&line).chars().count() + 1 + head.chars().count() + 2 <= width;
@@ -136,12 +137,15 @@ impl Block {
             self.line(whole);
             return;
         }
-        let mut lines: Vec<String> = Vec::new();
+        let mut lines: Vec<(usize, String)> = Vec::new();
+        // A stage of several lines stands by itself.
+        let mut short = false;
         for (at, stage) in stages.iter().enumerate() {
             let pipe = if at == last { "" } else { " |" };
             let one = stage.on_one_line();
             if at > 1
-                && let Some(line) = lines.last_mut()
+                && short
+                && let Some((_, line)) = lines.last_mut()
                 && widest(line).max(last_line(line).chars().count() + 1 + widest(&one) + pipe.len()) <= width - 2
             {
                 line.push(' ');
@@ -150,15 +154,17 @@ impl Block {
                 continue;
             }
             let first_width = if at == 0 { width } else { width - 2 } - pipe.len();
-            let mut own = stage.lines(width - 2, first_width);
+            let mut own = stage.lines(if at == 0 { width - 2 } else { width - 4 }, first_width);
             if let Some(line) = own.last_mut() {
                 line.push_str(pipe);
             }
-            lines.append(&mut own);
+            short = own.len() == 1;
+            let indent = if at == 0 { 0 } else { 2 };
+            lines.extend(
+                own.into_iter().enumerate().map(|(more, line)| (if more == 0 { indent } else { indent + 2 }, line)),
+            );
         }
-        for (at, line) in lines.into_iter().enumerate() {
-            self.lines.push((if at == 0 { 0 } else { 2 }, line));
-        }
+        self.lines.append(&mut lines);
     }
 
     /// As text, without a line break at its end.

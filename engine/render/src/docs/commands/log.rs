@@ -62,7 +62,7 @@ impl<'b> Scribe<'b> {
             })
             .filter(|(reader, grep)| match &grep.since {
                 Some(since) => since.value == step.id.value,
-                None => std::ptr::eq(*reader, step),
+                None => reader.id.value == step.id.value,
             })
             .collect();
         let settle = readers.iter().filter(|(_, grep)| is_bounded(grep)).map(|(_, grep)| grep.settle.get()).max();
@@ -76,10 +76,15 @@ impl<'b> Scribe<'b> {
                 }
                 Some(file) => {
                     let of = Scribe::new(self.commands, Some(reader));
-                    let read = super::word::quote(&format!("cat {} 2>/dev/null", file.raw));
-                    let file =
-                        if file.has_template() { format!("cat {}", of.word(file)) } else { format!("sh -c {read}") };
-                    Mark { variable, stages: vec![of.container_command(grep, &file), "wc -l".to_owned()] }
+                    // A file that is not there yet has no lines.
+                    let count = match file.has_template() {
+                        true => format!("sh -c 'cat \"$1\" 2>/dev/null | wc -l' sh {}", of.word(file)),
+                        false => {
+                            let script = format!("cat {} 2>/dev/null | wc -l", super::word::quote(&file.raw));
+                            format!("sh -c {}", super::word::quote(&script))
+                        }
+                    };
+                    Mark { variable, stages: vec![of.container_command(grep, &count)] }
                 }
             };
             if once.contains(&mark) {
@@ -275,7 +280,8 @@ impl<'b> Scribe<'b> {
         block.append(polled(&polling, body));
         for (name, sed) in captures {
             let sed = super::word::quote(&sed);
-            block.line(format!("export {}=$(sed -nE {sed} <<< \"$output\" | head -n 1)", variable(name)));
+            let stages = [Command::new("sed -nE").arg(sed).arg("<<< \"$output\""), Command::new("head -n 1")];
+            block.pipeline(&format!("export {}=$(", variable(name)), &stages, ")");
         }
         block.line("printf '%s\\n' \"$output\"");
     }

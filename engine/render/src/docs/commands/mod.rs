@@ -7,6 +7,7 @@ mod apply;
 mod book;
 mod check;
 mod exec;
+mod functions;
 mod get;
 mod kinds;
 mod layout;
@@ -32,3 +33,4 @@ mod word;
 mod tests;
 
 pub use book::{Commanded, Commands, FileCommand, Printed};
+pub use functions::FunctionCommand;

@@ -52,8 +52,12 @@ impl Scribe<'_> {
             PodRef::Selector(labels) => {
                 let namespace =
                     self.in_namespace(target.namespace.as_ref()).map_or_else(String::new, |n| format!(" {n}"));
+                // Within double quotes no other quotes keep bash from reading a `!` as history; a name needs none.
+                let quote = if labels.raw.contains('!') { "" } else { "\"" };
                 let labels = self.word(labels);
-                format!("\"$(kubectl get pod{namespace} -l {labels} -o jsonpath='{{.items[0].metadata.name}}')\"")
+                format!(
+                    "{quote}$(kubectl get pod{namespace} -l {labels} -o jsonpath='{{.items[0].metadata.name}}'){quote}"
+                )
             }
         }
     }

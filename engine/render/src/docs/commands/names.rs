@@ -93,8 +93,9 @@ fn patterns(step: &Step) -> impl Iterator<Item = &str> {
         .map(|text| text.raw.as_str())
 }
 
-const fn shape(kind: &ParamType) -> Shape {
+fn shape(kind: &ParamType) -> Shape {
     match kind {
+        ParamType::Enum(values) if values.iter().all(|value| is_plain(value)) => Shape::Plain,
         ParamType::List(_) => Shape::List,
         ParamType::Enum(_) => Shape::Text,
         ParamType::Scalar(kind) => match kind {
@@ -105,6 +106,10 @@ const fn shape(kind: &ParamType) -> Shape {
             ScalarType::Number | ScalarType::String | ScalarType::Url | ScalarType::File => Shape::Text,
         },
     }
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.starts_with('-') && text.chars().all(|c| c.is_ascii_alphanumeric() || "_./:+-".contains(c))
 }
 
 const fn taken(token: Token) -> Shape {

@@ -79,12 +79,12 @@ impl Scribe<'_> {
         for (at, (keys, scalar)) in leaves.found.iter().enumerate() {
             let dotted: String = keys.iter().map(|key| field(key)).collect();
             path.push_literal("{");
-            path.append(self.raw(&dotted, periplus_core::template::Flavour::Text));
+            path.append(&self.raw(&dotted, periplus_core::template::Flavour::Text));
             path.push_literal("}{\"\\n\"}");
             if at > 0 {
                 expected.push_literal("\n");
             }
-            expected.append(self.expected(scalar));
+            expected.append(&self.expected(scalar));
         }
         // One line for each, the last one ended by the shell.
         let condition = format!("[ \"$output\" = {} ]", with_line_breaks(&expected));
@@ -134,11 +134,7 @@ fn with_line_breaks(text: &ShellText) -> String {
             }
             piece => {
                 if let Some(line) = lines.last_mut() {
-                    line.append(match piece {
-                        Piece::Variable(name) => ShellText::variable(name.clone()),
-                        Piece::Expansion(code) => ShellText::expansion(code.clone()),
-                        Piece::Literal(_) => ShellText::default(),
-                    });
+                    line.push(piece);
                 }
             }
         }

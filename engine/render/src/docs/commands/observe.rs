@@ -31,6 +31,9 @@ impl<'b> Scribe<'b> {
                 Stream::Stderr => *last = last.clone().arg("2>&1 >/dev/null"),
                 Stream::Both => *last = last.clone().arg("2>&1"),
             }
+            if speaks_of_codes(own) && own.polling.within.is_none() {
+                stages.push(Command::new("grep -v").arg(CODE));
+            }
         }
         let all: Vec<&ExpectOutput> = own.into_iter().chain(others.iter().copied()).collect();
         let polling = all.iter().map(|expect| expect.polling).find(|polling| polling.within.is_some());
@@ -94,6 +97,9 @@ impl<'b> Scribe<'b> {
         }
         let exits: Vec<_> = all.iter().filter_map(|expect| expect.check.exits.as_ref()).collect();
         let mut chain: Vec<String> = exits.iter().take(1).filter_map(|exits| ended(Some(exits), "$?")).collect();
+        if own.is_some_and(speaks_of_codes) {
+            chain.push(format!("output=$(grep -v {CODE} <<< \"$output\" || true)"));
+        }
         // What is asked of the whole output comes before the output is narrowed.
         let looked = |expect: &ExpectOutput| Looked { variable: "output", find: self.find(&expect.check) };
         for expect in all.iter().filter(|expect| all.len() > 1 || expect.check.find.is_none()) {
@@ -122,9 +128,9 @@ impl<'b> Scribe<'b> {
             rest.line(line);
         }
         if succeed {
-            body.indented(rest)
+            body.indented(rest);
         } else {
-            body.append(rest)
+            body.append(rest);
         }
         if let Some(n) = otherwise {
             body.line(format!("[ \"$in_a_row\" -eq {n} ] && break"));
@@ -149,7 +155,8 @@ impl<'b> Scribe<'b> {
                 for name in line.captures() {
                     let sed = super::word::quote(&line.capture(name));
                     let variable = variable(name);
-                    block.line(format!("export {variable}=$(sed -nE {sed} <<< \"$output\" | head -n 1)"));
+                    let stages = [Command::new("sed -nE").arg(sed).arg("<<< \"$output\""), Command::new("head -n 1")];
+                    block.pipeline(&format!("export {variable}=$("), &stages, ")");
                 }
             }
         }
@@ -191,6 +198,14 @@ impl<'b> Scribe<'b> {
             }
         }
     }
+}
+
+/// What kubectl itself adds to standard error.
+const CODE: &str = "'^command terminated with exit code'";
+
+/// Whether kubectl's own line about the exit code stands in what is judged.
+fn speaks_of_codes(own: &ExpectOutput) -> bool {
+    own.check.stream != Stream::Stdout && own.check.exits.is_some()
 }
 
 /// A loop of as many attempts as fit in the time, with the time between them.

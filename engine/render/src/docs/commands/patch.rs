@@ -4,16 +4,14 @@ use periplus_core::model::verb::{Patch, PatchKind};
 use periplus_core::model::{ObjectRef, Text, Tree, Which};
 use periplus_core::source::{Node, NodeKind};
 use periplus_core::template::Flavour;
+use periplus_core::yaml_edit;
 use serde_json::Value;
 
+use super::functions::Function;
 use super::layout::{Block, Command};
 use super::path::segments;
 use super::scribe::Scribe;
-use super::tree::yaml_string;
 use super::word::{ShellText, quote};
-
-/// Sets or, with an empty value, removes one field of YAML in block style. Every other byte stays.
-pub(super) const SET_YAML: &str = include_str!("set_yaml.sh");
 
 /// A patch longer than this is written on lines of its own.
 const SHORT: usize = 80;
@@ -79,37 +77,45 @@ impl Scribe<'_> {
         }
     }
 
+    /// The YAML is edited in a file beside the one that keeps the state before, and the difference is shown. Without
+    /// that file nothing goes out: an edit of nothing would leave nothing else.
     fn patch_yaml(&self, block: &mut Block, patch: &Patch, pointer: &Text, before: &str) {
         let object = &patch.object;
-        block.line(SET_YAML.trim_end());
+        self.call(Function::SetYaml);
         let mut edits = Vec::new();
         if let Some(tree) = self.tree(&patch.patch) {
             self.edits(&tree, &mut Vec::new(), &mut edits);
         }
-        let get = self.kubectl("get", object).arg(self.pointed(pointer)).arg(format!("> {}", quote(before)));
-        let mut set: Vec<Command> =
-            edits.iter().map(|(path, value)| Command::new("set_yaml").arg(path.word()).arg(value.word())).collect();
-        if let Some(first) = set.first_mut() {
-            *first = first.clone().arg(format!("< {}", quote(before)));
-        }
+        let after = before.replacen("-before", "-after", 1);
+        let get = self.kubectl("get", object).arg(format!("{} > {}", self.pointed(pointer), quote(before)));
         block.pipeline("", &[get], " &&");
         let mut rest = Block::default();
+        rest.line(format!("cp {} {} &&", quote(before), quote(&after)));
+        let (last, edits) = edits.split_last().map_or((None, &[][..]), |(last, edits)| (Some(last), edits));
+        let set = |(path, value): &(ShellText, ShellText)| {
+            format!("set_yaml {} {} {} &&", quote(&after), path.word(), value.word())
+        };
+        for edit in edits {
+            rest.line(set(edit));
+        }
+        rest.line(format!("{} {{", last.map_or_else(|| "true &&".to_owned(), set)));
+        let mut change = Block::default();
+        // The text of a field often ends without a line break; awk gives it one, or else that is a difference.
+        change.line(format!("diff <(awk 1 {}) {}", quote(before), quote(&after)));
         match held_key(object, pointer) {
-            Some(key) => {
-                set.extend(self.put_back(object, &key, "/dev/stdin"));
-                rest.pipeline_at(2, "", &set, "");
-                block.indented(rest);
-            }
+            Some(key) => change.pipeline_at(4, "", &self.put_back(object, &key, &after), ""),
             None => {
                 // A full stop keeps the line breaks at the end from being cut.
-                rest.pipeline_at(2, "edited=$(", &set, " && echo .) &&");
+                change.line(format!("edited=$(cat {}; echo .)", quote(&after)));
                 let (open, lines) = self.field_text(pointer, "edited").here_document();
                 let command = self.kubectl("patch", object).arg("--type=merge").arg("--patch-file=/dev/stdin");
-                rest.pipeline_at(2, "", &[command], &open);
-                rest.line_below(&lines);
-                block.indented(rest);
+                change.pipeline_at(4, "", &[command], &open);
+                change.line_below(&lines);
             }
         }
+        rest.indented(change);
+        rest.line("}");
+        block.indented(rest);
     }
 
     /// The commands that write a file as a key of a ConfigMap; the others of its keys stay.
@@ -135,10 +141,10 @@ impl Scribe<'_> {
         let mut out = ShellText::default();
         let keys: Vec<String> = segments(&pointer.raw).collect();
         for (depth, key) in keys.iter().enumerate() {
-            out.push_literal(&format!("{}{}:", "  ".repeat(depth), yaml_string(key)));
+            out.push_literal(&format!("{}{}:", "  ".repeat(depth), yaml_edit::scalar(key)));
             out.push_literal(if depth + 1 < keys.len() { "\n" } else { " " });
         }
-        self.call_json();
+        self.call(Function::Json);
         out.with(ShellText::expansion(format!("$(json \"${{{variable}%.}}\")"))).and("\n")
     }
 
@@ -150,7 +156,7 @@ impl Scribe<'_> {
                     let NodeKind::Scalar(key) = &key.kind else { continue };
                     let text = self.raw(&key.text, Flavour::Text);
                     let text = match text.as_literal() {
-                        Some(literal) => ShellText::literal(yaml_string(literal).replace('.', "\\.")),
+                        Some(literal) => ShellText::literal(yaml_edit::scalar(literal).replace('.', "\\.")),
                         None => text,
                     };
                     path.push(text);

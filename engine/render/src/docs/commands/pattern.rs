@@ -79,7 +79,7 @@ impl Scribe<'_> {
 impl Line {
     fn push(&mut self, text: ShellText) {
         match self.parts.last_mut() {
-            Some(LinePart::Text(before)) => before.append(text),
+            Some(LinePart::Text(before)) => before.append(&text),
             _ => self.parts.push(LinePart::Text(text)),
         }
     }
@@ -108,6 +108,20 @@ impl Line {
         }
     }
 
+    /// As [`Line::grep`], for output that is short: the whole line, where it has tokens and the shell can say it.
+    pub(super) fn strict_grep(&self, flags: &str) -> (String, String) {
+        let open = self.parts.iter().any(|part| !matches!(part, LinePart::Text(_)));
+        let constant = self.parts.iter().all(|part| match part {
+            LinePart::Text(text) => text.as_literal().is_some(),
+            LinePart::Token(..) | LinePart::Any => true,
+        });
+        let whole = self.expression(None);
+        if open && constant && whole.len() <= 80 {
+            return regex::grep(&format!("{flags}E"), &ShellText::literal(whole));
+        }
+        self.grep(flags)
+    }
+
     /// The names that the line captures.
     pub(super) fn captures(&self) -> Vec<&str> {
         self.parts
@@ -123,7 +137,7 @@ impl Line {
 
     /// The whole line as a regular expression, with a group around what a name takes.
     fn expression(&self, group: Option<&str>) -> String {
-        let mut out = String::from("^[[:blank:]]*");
+        let mut out = String::from("^");
         let mut open = group;
         for part in &self.parts {
             match part {
@@ -137,14 +151,15 @@ impl Line {
                     for piece in text.pieces() {
                         match piece {
                             Piece::Literal(literal) => escape(literal, &mut out),
-                            Piece::Variable(_) | Piece::Expansion(_) => out.push_str(".*"),
+                            Piece::Variable { .. } | Piece::Expansion(_) => out.push_str(".*"),
                         }
                     }
                 }
             }
         }
-        let out = out.trim_end_matches("[[:blank:]]+");
-        format!("{}[[:blank:]]*$", out.replace("^[[:blank:]]*[[:blank:]]+", "^[[:blank:]]*"))
+        // Blanks at the ends of a line do not count.
+        let out = out.trim_end_matches(" +");
+        format!("{} *$", out.strip_prefix("^ +").map_or_else(|| out.to_owned(), |rest| format!("^ *{rest}")))
     }
 }
 
@@ -153,7 +168,7 @@ fn escape(literal: &str, out: &mut String) {
     for c in literal.chars() {
         if c == ' ' || c == '\t' {
             if !blank {
-                out.push_str("[[:blank:]]+");
+                out.push_str(" +");
             }
             blank = true;
             continue;
@@ -190,14 +205,12 @@ const fn taken(token: Token) -> &'static str {
 fn stretches(text: &ShellText, calm: bool) -> Vec<ShellText> {
     let mut found = vec![ShellText::default()];
     for piece in text.pieces() {
-        let mut push = |part: ShellText| {
-            if let Some(last) = found.last_mut() {
-                last.append(part);
-            }
-        };
         match piece {
-            Piece::Variable(name) => push(ShellText::variable(name.clone())),
-            Piece::Expansion(code) => push(ShellText::expansion(code.clone())),
+            Piece::Variable { .. } | Piece::Expansion(_) => {
+                if let Some(last) = found.last_mut() {
+                    last.push(piece);
+                }
+            }
             Piece::Literal(literal) => {
                 let mut rest = literal.as_str();
                 while let Some(at) = cut(rest, calm) {
@@ -213,7 +226,7 @@ fn stretches(text: &ShellText, calm: bool) -> Vec<ShellText> {
             }
         }
     }
-    found.into_iter().map(trimmed).filter(|text| !text.pieces().is_empty()).collect()
+    found.into_iter().map(|text| trimmed(&text)).filter(|text| !text.pieces().is_empty()).collect()
 }
 
 fn is_loud(c: char) -> bool {
@@ -226,7 +239,7 @@ fn cut(text: &str, calm: bool) -> Option<usize> {
 }
 
 /// Without blanks at its ends, which may be missing in the output.
-fn trimmed(text: ShellText) -> ShellText {
+fn trimmed(text: &ShellText) -> ShellText {
     let mut out = ShellText::default();
     let last = text.pieces().len().saturating_sub(1);
     for (at, piece) in text.pieces().iter().enumerate() {
@@ -235,8 +248,7 @@ fn trimmed(text: ShellText) -> ShellText {
                 let literal = if at == 0 { literal.trim_start() } else { literal };
                 out.push_literal(if at == last { literal.trim_end() } else { literal });
             }
-            Piece::Variable(name) => out.append(ShellText::variable(name.clone())),
-            Piece::Expansion(code) => out.append(ShellText::expansion(code.clone())),
+            piece => out.push(piece),
         }
     }
     out

@@ -45,9 +45,8 @@ impl Expression {
         for c in writer.out.chars() {
             let at = (c as usize).checked_sub(MARKS as usize);
             match at.and_then(|at| variables.get(at)) {
-                Some(Piece::Variable(name)) => extended.append(ShellText::variable(name.clone())),
-                Some(Piece::Expansion(code)) => extended.append(ShellText::expansion(code.clone())),
-                Some(Piece::Literal(_)) | None => extended.push_literal(c.encode_utf8(&mut [0; 4])),
+                Some(piece) => extended.push(piece),
+                None => extended.push_literal(c.encode_utf8(&mut [0; 4])),
             }
         }
         // What needs none of the signs that the extended notation adds means the same in the basic one.
@@ -64,9 +63,8 @@ impl Expression {
 /// `grep` with flags, and what it looks for, apart.
 pub(super) fn grep(flags: &str, text: &ShellText) -> (String, String) {
     let program = if flags.is_empty() { "grep".to_owned() } else { format!("grep -{flags}") };
-    let dash = text.head().starts_with('-') || !matches!(text.pieces().first(), Some(Piece::Literal(_)));
     let word = text.word();
-    (program, if dash { format!("-e {word}") } else { word })
+    (program, if text.may_be_option() { format!("-e {word}") } else { word })
 }
 
 fn mark(number: usize) -> Option<char> {
@@ -298,6 +296,52 @@ mod tests {
         }
         assert_eq!(grep_of("error|err", true), "grep -P 'error|err'");
         assert_eq!(grep_of("error|warning", true), "grep -E 'error|warning'");
+    }
+
+    /// Asks a real grep, line by line and match by match.
+    #[test]
+    #[expect(clippy::disallowed_types, reason = "only a real grep tells what grep finds")]
+    fn a_real_grep_finds_the_same() {
+        let lines =
+            ["ab", "a.b", "aab 12 x_y", "[a]", "a+b", "(c) {d}", "é1", "^-$", "a\\b", "no", "x\ty", "abc abcabc", "  "];
+        for expression in [
+            "a+",
+            r"a\.b",
+            r"\d+",
+            r"\w+",
+            r"[^a-c]+",
+            r"\[.\]",
+            r"a\+b|no",
+            r"(ab)+c?",
+            r"[\^$-]",
+            r"a\\b",
+            r"\s",
+            r"^.{2}$",
+            r"(?:a|b){2,}",
+            r"[[:alpha:]]+\b",
+            "(?i)AB",
+            r"\{d",
+            "x{0}a",
+            r"[]a]",
+            r"\(c\)",
+        ] {
+            let Ok(rust) = ::regex::Regex::new(expression) else { panic!("{expression}") };
+            let (program, word) = Expression::of(&ShellText::literal(expression), true).grep("o");
+            let words = lines.map(super::super::word::quote).join(" ");
+            let script = format!("printf '%s\\n' {words} | {program} {word}");
+            let output = std::process::Command::new("bash")
+                .args(["-c", &script])
+                .env("LC_ALL", "C.UTF-8")
+                .output()
+                .expect("bash");
+            let expected: String = lines
+                .iter()
+                .flat_map(|line| rust.find_iter(line))
+                .filter(|found| !found.is_empty())
+                .map(|found| format!("{}\n", found.as_str()))
+                .collect();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{expression}: {script}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Where the shell cannot say what a template says, the text is written out with example values, and the names are told.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use periplus_core::model::{Step, Text};
@@ -10,6 +10,7 @@ use periplus_core::template::{Expression, Flavour, Part, Template};
 use serde_json::Value;
 
 use super::book::Commands;
+use super::functions::Function;
 use super::names::{Shape, variable};
 use super::word::{Piece, ShellText};
 
@@ -19,25 +20,13 @@ pub(super) struct Scribe<'b> {
     /// The step; none for what belongs to the runbook as a whole.
     pub(super) step: Option<&'b Step>,
     filled_in: RefCell<BTreeSet<String>>,
-    /// Whether `json` is called, so that it must be there.
-    needs_json: Cell<bool>,
+    /// The functions that are called, so that they must be there.
+    functions: RefCell<BTreeSet<Function>>,
 }
-
-/// Writes a text as a string of JSON, hence of YAML, whatever is in it.
-const JSON: &str = r#"json() {
-  printf '%s\n' "$1" | awk '
-    BEGIN { printf "\""; for (i = 1; i < 128; i++) if (i < 32 || i > 126) code[i] = sprintf("%c", i) }
-    {
-      gsub(/["\\]/, "\\\\&")
-      for (i in code) if (index($0, code[i])) gsub(code[i], sprintf("\\\\u%04x", i))
-      printf "%s%s", NR > 1 ? "\\n" : "", $0
-    }
-    END { print "\"" }'
-}"#;
 
 impl<'b> Scribe<'b> {
     pub(super) const fn new(commands: &'b Commands<'b>, step: Option<&'b Step>) -> Self {
-        Self { commands, step, filled_in: RefCell::new(BTreeSet::new()), needs_json: Cell::new(false) }
+        Self { commands, step, filled_in: RefCell::new(BTreeSet::new()), functions: RefCell::new(BTreeSet::new()) }
     }
 
     /// Names whose example value was written out.
@@ -45,14 +34,14 @@ impl<'b> Scribe<'b> {
         self.filled_in.borrow().iter().cloned().collect()
     }
 
-    /// Notes that `json` is called.
-    pub(super) fn call_json(&self) {
-        self.needs_json.set(true);
+    /// Notes that a function is called.
+    pub(super) fn call(&self, function: Function) {
+        self.functions.borrow_mut().insert(function);
     }
 
-    /// The definitions that the commands written so far call, in front of them.
-    pub(super) fn definitions(&self) -> Option<&'static str> {
-        self.needs_json.get().then_some(JSON)
+    /// The functions that the commands written so far call.
+    pub(super) fn functions(&self) -> BTreeSet<Function> {
+        self.functions.borrow().clone()
     }
 
     /// A text of the runbook.
@@ -73,7 +62,7 @@ impl<'b> Scribe<'b> {
             match part {
                 Part::Text(literal) => text.push_literal(&literal),
                 Part::Value { expression, .. } => match self.expression(&expression, flavour) {
-                    Some(value) => text.append(value),
+                    Some(value) => text.append(&value),
                     None => return self.filled(&template),
                 },
                 Part::Block => return self.filled(&template),
@@ -93,15 +82,18 @@ impl<'b> Scribe<'b> {
     pub(super) fn expression(&self, expression: &Expression, flavour: Flavour) -> Option<ShellText> {
         match expression {
             Expression::Name(name) if self.shape(name) == Shape::List => None,
-            Expression::Name(name) => Some(ShellText::variable(variable(name))),
+            Expression::Name(name) => Some(match self.shape(name) {
+                Shape::Plain => ShellText::tame_variable(variable(name)),
+                _ => ShellText::variable(variable(name)),
+            }),
             Expression::Literal(Value::String(text)) => Some(ShellText::literal(text.as_str())),
             Expression::Literal(Value::Array(_) | Value::Object(_)) | Expression::Other => None,
             Expression::Literal(value) => Some(ShellText::literal(value.to_string())),
-            Expression::Call { helper, arguments } => self.call(helper, arguments, flavour),
+            Expression::Call { helper, arguments } => self.helper(helper, arguments, flavour),
         }
     }
 
-    fn call(&self, helper: &str, arguments: &[Expression], flavour: Flavour) -> Option<ShellText> {
+    fn helper(&self, helper: &str, arguments: &[Expression], flavour: Flavour) -> Option<ShellText> {
         let of = arguments.last()?;
         let value = self.expression(of, flavour)?;
         let word = value.word();
@@ -143,13 +135,12 @@ impl<'b> Scribe<'b> {
                         let json = Value::String(literal.clone()).to_string();
                         quoted.push_literal(&json[1..json.len() - 1]);
                     }
-                    Piece::Variable(name) => quoted.append(ShellText::variable(name.clone())),
-                    Piece::Expansion(code) => quoted.append(ShellText::expansion(code.clone())),
+                    piece => quoted.push(piece),
                 }
             }
             return quoted.and("\"");
         }
-        self.needs_json.set(true);
+        self.call(Function::Json);
         ShellText::expansion(format!("$(json {})", text.word()))
     }
 
@@ -183,14 +174,24 @@ impl<'b> Scribe<'b> {
     }
 }
 
+fn has_bang(piece: &Piece) -> bool {
+    matches!(piece, Piece::Literal(text) if text.contains('!'))
+}
+
 /// `${X:-otherwise}`.
 fn default(otherwise: &ShellText, value: &ShellText) -> Option<ShellText> {
     let is_tame = |c: char| c.is_ascii_alphanumeric() || " _./:@%+,=-".contains(c);
     match (value.pieces(), otherwise.as_literal()) {
-        ([Piece::Variable(name)], Some(text)) if text.chars().all(is_tame) => {
+        ([Piece::Variable { name, .. }], Some(text)) if text.chars().all(is_tame) => {
             Some(ShellText::expansion(format!("${{{name}:-{text}}}")))
         }
-        ([Piece::Variable(name)], _) => {
+        ([Piece::Variable { name, .. }], Some(text)) => {
+            // Within double quotes, where quotes do not keep bash from reading a `!` as history.
+            let format = text.replace('\\', "\\\\").replace('%', "%%").replace('!', "\\041");
+            let word = super::word::quote(&format);
+            Some(ShellText::expansion(format!("${{{name}:-$(printf {word})}}")))
+        }
+        ([Piece::Variable { name, .. }], None) if !otherwise.pieces().iter().any(has_bang) => {
             let word = otherwise.word();
             Some(ShellText::expansion(format!("${{{name}:-$(printf '%s' {word})}}")))
         }

@@ -41,7 +41,7 @@ impl Scribe<'_> {
             let Some(value) = self.expression(expression, Flavour::Shell) else { return self.written_out(&template) };
             if is_raw || (place == ShellPlace::Elsewhere && self.is_tame(expression)) {
                 // The author's own wish, or nothing that any quoting could change: the text itself goes in.
-                script.text.append(value);
+                script.text.append(&value);
                 continue;
             }
             let joins = match parts.get(at + 1) {

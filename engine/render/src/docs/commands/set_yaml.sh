@@ -1,45 +1,47 @@
+# set_yaml FILE PATH VALUE sets one key of a YAML file and leaves every other line as it is; an empty VALUE removes the
+# key. It reads block style with two blanks a level. What it cannot read it refuses, and the file stays as it was.
 set_yaml() {
-  { cat; echo; } | awk '
-    BEGIN {
-      path = ARGV[1]; value = ARGV[2]; ARGC = 1
-      gsub(/\\\./, "\001", path); depth = split(path, key, ".")
-      for (d in key) gsub(/\001/, ".", key[d])
+  edited=$(path=$2 value=$3 awk '
+    function keep(text) { out = out text "\n" }
+    function add(    i) {
+      for (i = found + 1; i <= n && value != ""; i++)
+        keep(substr(blanks, 1, 2 * i - 2) key[i] ":" (i < n ? "" : " " value))
+      done = 1
     }
-    { line[NR] = $0; c = match($0, /[^ ]/) - 1; s = substr($0, c + 1) " " }
-    /\r$/ { bad = 1 }
-    c < 0 || /^---/ { next }
-    /^ *#/ { for (j = 0; j <= m; j++) if (c > col[j]) last[j] = NR; next }
+    BEGIN {
+      path = ENVIRON["path"]; value = ENVIRON["value"]; blanks = sprintf("%99s", ""); below = 1
+      gsub(/\\[.]/, "\001", path); n = split(path, key, ".")       # \. is no end of a key
+      for (i in key) gsub(/\001/, ".", key[i])
+    }
+    /^(--- *| *(#.*)?)$/ { keep($0); next }
     {
-      while (m && (c < col[m] || c == col[m] && s !~ /^[]}-] /)) m--
-      if (!(m in child)) { child[m] = c; if (s !~ /: / || s ~ /^([-?] |[[{&*!|>%])/) odd[m] = 1 }
-      if (c == child[m] && s !~ /^[]}-] /) kids[m]++
-      name = key[m + 1]; gsub(/^"|"$/, "", name)
-      for (n = 0; n < 3 && m == best && c == child[m]; n++) {
-        q = n ? substr("\"\047", n, 1) : ""
-        if (index(s, q name q ": ") != 1) continue
-        best = ++m; at[m] = NR; col[m] = c; w[m] = c + length(q name q) + 1; break
+      column = match($0, /[^ ]/) - 1
+      text = substr($0, column + 1)
+      item = text ~ /^-( |$)/
+      if (item) column++                              # it belongs to the key above it, even right below
+      if (old && column > 2 * n - 2) next             # the rest of the old value
+      old = 0
+      if (below && (item || column > 2 * found)) odd = NR
+      below = 0
+      if (!done && column < 2 * found) add()          # the mapping ends, and the key was not in it
+      if (!done && column == 2 * found) {
+        name = key[found + 1]
+        rest = substr(text, length(name) + 1)
+        if (index(text, name) == 1 && rest ~ /^ *:( |$)/) {
+          if (found + 1 == n) { add(); old = 1; next }
+          if (rest !~ /^ *: *([{] *[}]|~|null)? *(#.*)?$/) odd = NR
+          if (value != "") $0 = substr(blanks, 1, column) name ":"
+          found++
+          below = 1
+        } else if (text ~ /^["\047?&*!|>{[-]/ || text !~ /:( |$)/) odd = NR
       }
-      for (j = 0; j <= m; j++) last[j] = NR
+      if (/[\r\t]/) odd = NR
+      keep($0)
     }
     END {
-      b = best; from = at[b]; to = last[b]; text = substr(line[from], 1, w[b])
-      note = rest = substr(line[from], w[b] + 1); sub(/^ *("[^"]*"|\047[^\047]*\047)/, "", note)
-      note = note !~ /^ *[[{|>]/ && match(note, / #/) ? substr(note, RSTART) : ""
-      if (bad || b < depth && odd[b] || rest ~ /^ *[&*!]/ || b && b < depth && rest !~ /^ *([{] *[}] *)?(#.*)?$/) {
-        print "set_yaml: not in block style, change " ARGV[1] " by hand" > "/dev/stderr"
-        from = NR + 1; to = NR
-      } else if (b < depth && value == "") { from = NR + 1; to = NR }
-      else if (b < depth) {
-        if (!b && !to) to = line[NR] == "" ? NR - 1 : NR
-        if (b) line[from] = text note
-        from = to + 1; text = ""; c = b in child ? child[b] : b ? col[b] + 2 : 0
-        for (d = b + 1; d <= depth; d++) { text = text sprintf("%" c "s", "") key[d] (d < depth ? ":\n" : ": " value); c += 2 }
-        if (to == NR) line[++NR] = ""
-      } else if (value != "") text = text " " value note
-      else if (b == 1 || kids[b - 1] > 1) text = ""
-      else { from = at[--b]; text = substr(line[from], 1, w[b]) " {}" substr(line[from], w[b] + 1) }
-      for (i = 1; i < from && i <= NR; i++) printf "%s%s", line[i], i < NR ? "\n" : ""
-      if (text != "" && from <= NR) printf "%s%s", text, to < NR ? "\n" : ""
-      for (i = to + 1; i <= NR; i++) printf "%s%s", line[i], i < NR ? "\n" : ""
-    }' "$1" "$2"
+      if (!done) add()
+      if (odd) print "set_yaml: line " odd " is in a style that it does not read: edit it by hand" > "/dev/stderr"
+      else printf "%s", out
+      exit odd > 0
+    }' "$1") && printf '%s\n' "$edited" > "$1"
 }

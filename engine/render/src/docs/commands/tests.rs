@@ -1,4 +1,6 @@
 //! The commands of whole runbooks, and of each verb in turn.
 
+mod arrives;
 mod support;
+mod verbs;
 mod whole;

@@ -122,7 +122,7 @@ impl Scribe<'_> {
                         out.push_literal(&" ".repeat(indent));
                     }
                     if let NodeKind::Scalar(key) = &key.kind {
-                        out.append(self.scalar(&Scalar { text: key.text.clone(), style: Style::Quoted }));
+                        out.append(&self.scalar(&Scalar { text: key.text.clone(), style: Style::Quoted }));
                     }
                     out.push_literal(":");
                     match &value.kind {
@@ -153,7 +153,7 @@ impl Scribe<'_> {
             NodeKind::Map(_) => out.push_literal("{}\n"),
             NodeKind::List(_) => out.push_literal("[]\n"),
             NodeKind::Scalar(scalar) => {
-                out.append(self.scalar(scalar));
+                out.append(&self.scalar(scalar));
                 out.push_literal("\n");
             }
         }
@@ -163,8 +163,13 @@ impl Scribe<'_> {
     pub(super) fn scalar(&self, scalar: &Scalar) -> ShellText {
         let text = self.raw(&scalar.text, Flavour::Manifest);
         match text.as_literal() {
-            Some(_) if scalar.style == Style::Plain => ShellText::literal(scalar.text.clone()),
-            Some(literal) => ShellText::literal(yaml_string(literal)),
+            // Typed as a run types it: kubectl would take `yes` for true.
+            Some(literal) if scalar.style == Style::Plain => ShellText::literal(match yaml_edit::parse(literal) {
+                Ok(Value::String(text)) => yaml_edit::scalar(&text),
+                Ok(value) => value.to_string(),
+                Err(_) => yaml_edit::scalar(literal),
+            }),
+            Some(literal) => ShellText::literal(yaml_edit::scalar(literal)),
             None if self.is_plain(&scalar.text) => {
                 if scalar.style == Style::Plain {
                     text
@@ -175,17 +180,6 @@ impl Scribe<'_> {
             None => self.json_string(&text, false),
         }
     }
-}
-
-/// A string as YAML: plain where every reader takes it for a string.
-pub(super) fn yaml_string(text: &str) -> String {
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c))
-        && !matches!(
-            text.to_ascii_lowercase().as_str(),
-            "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null" | "nan"
-        );
-    if plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
 }
 
 fn constant(node: &Node) -> Option<Value> {

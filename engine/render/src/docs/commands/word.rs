@@ -13,7 +13,12 @@ pub(super) enum Piece {
     /// As it is.
     Literal(String),
     /// The value of a shell variable.
-    Variable(String),
+    Variable {
+        /// The variable.
+        name: String,
+        /// Whether no value of it can start with a dash, so that no program takes it for an option.
+        tame: bool,
+    },
     /// An expansion, such as `$(date)` or `${X:-y}`, that is right within double quotes.
     Expansion(String),
 }
@@ -32,7 +37,19 @@ impl ShellText {
     }
 
     pub(super) fn variable(name: impl Into<String>) -> Self {
-        Self { pieces: vec![Piece::Variable(name.into())] }
+        Self { pieces: vec![Piece::Variable { name: name.into(), tame: false }] }
+    }
+
+    /// A variable whose values are addresses, names of objects or the like.
+    pub(super) fn tame_variable(name: impl Into<String>) -> Self {
+        Self { pieces: vec![Piece::Variable { name: name.into(), tame: true }] }
+    }
+
+    pub(super) fn push(&mut self, piece: &Piece) {
+        match piece {
+            Piece::Literal(text) => self.push_literal(text),
+            piece => self.pieces.push(piece.clone()),
+        }
     }
 
     pub(super) fn expansion(code: impl Into<String>) -> Self {
@@ -47,17 +64,15 @@ impl ShellText {
         }
     }
 
-    pub(super) fn append(&mut self, other: Self) {
-        for piece in other.pieces {
-            match piece {
-                Piece::Literal(text) => self.push_literal(&text),
-                piece => self.pieces.push(piece),
-            }
-        }
+    pub(super) fn append(&mut self, other: &Self) {
+        other.pieces.iter().for_each(|piece| self.push(piece));
     }
 
     pub(super) fn with(mut self, other: Self) -> Self {
-        self.append(other);
+        if self.pieces.is_empty() {
+            return other;
+        }
+        self.append(&other);
         self
     }
 
@@ -79,11 +94,13 @@ impl ShellText {
         }
     }
 
-    /// The literal text that it starts with.
-    pub(super) fn head(&self) -> &str {
+    /// Whether it may start with a dash, so that a program could take it for an option.
+    pub(super) fn may_be_option(&self) -> bool {
         match self.pieces.first() {
-            Some(Piece::Literal(text)) => text,
-            _ => "",
+            None => false,
+            Some(Piece::Literal(text)) => text.starts_with('-'),
+            Some(Piece::Variable { tame, .. }) => !tame,
+            Some(Piece::Expansion(_)) => true,
         }
     }
 
@@ -120,7 +137,7 @@ impl ShellText {
         while let Some(first) = rest.first() {
             let plain = |piece: &Piece| match piece {
                 Piece::Literal(text) => !text.contains(['"', '\\', '$', '`', '!', '\0']) && !text.contains(is_unsafe),
-                Piece::Variable(_) | Piece::Expansion(_) => true,
+                Piece::Variable { .. } | Piece::Expansion(_) => true,
             };
             let together = rest.iter().take_while(|piece| plain(piece)).count();
             match first {
@@ -189,7 +206,7 @@ fn expand(pieces: &[Piece], escape: impl Fn(&str, &mut String)) -> String {
         match piece {
             Piece::Literal(text) => escape(text, &mut out),
             Piece::Expansion(code) => out.push_str(code),
-            Piece::Variable(name) => {
+            Piece::Variable { name, .. } => {
                 let next = match pieces.get(at + 1) {
                     Some(Piece::Literal(text)) => text.as_str(),
                     _ => "",

@@ -1,7 +1,7 @@
 //! Words and here-documents, as real shells read them.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ use super::*;
 /// Runs a script in a shell, with variables set, and gives what it wrote.
 #[expect(clippy::disallowed_types, reason = "only a real shell tells how a shell reads")]
 fn run(shell: &str, script: &str, variables: &[(&str, &str)]) -> String {
-    let mut child = Command::new(shell)
+    let mut child = std::process::Command::new(shell)
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -97,7 +97,7 @@ fn text() -> impl Strategy<Value = (ShellText, Vec<(bool, String)>)> {
         let mut text = ShellText::default();
         for (at, (variable, value)) in parts.iter().enumerate() {
             match variable {
-                true => text.append(ShellText::variable(format!("V{at}"))),
+                true => text.append(&ShellText::variable(format!("V{at}"))),
                 false => text.push_literal(value),
             }
         }
@@ -115,7 +115,7 @@ fn check(shell: &str, text: &ShellText, parts: &[(bool, String)]) {
     let script = format!("printf '[%s]' {}\ncat{open}\n{lines}\nprintf '[%s]' end\n", text.word());
     let ending = if whole.ends_with('\n') || text.pieces().is_empty() { "" } else { "\n" };
     // A value that ends in a line break still gets one of its own from the here-document.
-    let ending = if matches!(text.pieces().last(), Some(Piece::Variable(_))) { "\n" } else { ending };
+    let ending = if matches!(text.pieces().last(), Some(Piece::Variable { .. })) { "\n" } else { ending };
     assert_eq!(run(shell, &script, &variables), format!("[{whole}]{whole}{ending}[end]"), "{script}");
 }
 

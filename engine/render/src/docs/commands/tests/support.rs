@@ -1,7 +1,7 @@
 //! Runbooks for tests, and a real shell to read the commands with.
 
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use periplus_core::load::{Files, load};
 use periplus_core::model::Runbook;
@@ -53,10 +53,16 @@ pub(super) fn block(text: &str) -> String {
     last(text).block.expect("a block")
 }
 
+/// The functions of the shell that these steps call.
+pub(super) fn functions(text: &str) -> String {
+    let runbook = steps(text);
+    Commands::new(&runbook).functions().iter().map(|function| format!("{}\n", function.block)).collect()
+}
+
 /// Runs a script in a shell of this machine.
 #[expect(clippy::disallowed_types, reason = "only a real shell tells how a shell reads")]
 pub(super) fn run(shell: &[&str], script: &str, variables: &[(&str, &str)]) -> Output {
-    let mut child = Command::new(shell[0])
+    let mut child = std::process::Command::new(shell[0])
         .args(&shell[1..])
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())

@@ -21,6 +21,9 @@ fn commands(runbook: &Runbook) -> String {
             out.push_str(&format!("-- prints\n{said}\n"));
         }
     };
+    for function in commands.functions() {
+        add(&format!("function {}", function.name), function.block, None);
+    }
     for file in commands.files() {
         add(&file.path, &file.block, None);
     }
