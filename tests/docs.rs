@@ -125,7 +125,57 @@ fn what_a_run_saw_stands_on_the_page_until_the_runbook_changes() {
         .file("book/runbook.yaml", GREET.replace("Greets.", "Greets loudly."))
         .run()
         .code(0)
-        .prints(&["The runbook has changed since the output on this page was seen"]);
+        .prints(&["The runbook has changed since it was last seen to work", "TEXT=…"]);
+}
+
+/// What a page is read for beside its commands.
+const WORDS: &str = "\
+apiVersion: periplus.dev/v1
+kind: Runbook
+metadata: {name: words}
+namespace: default
+params:
+  NOISY: {type: bool, default: false}
+  SITES: {type: list, of: host, default: [a.example, b.example]}
+  WHO: {type: name, default: me, pattern: '[a-z]+'}
+steps:
+  - id: noise
+    when: NOISY
+    get: {kind: ConfigMap, name: noise}
+    capture: {LEVEL: '{.data.level}'}
+  - id: echo
+    impact: |
+      Wakes {{WHO}}.
+    patch: {object: {kind: ConfigMap, name: echo}, merge: {data: {level: '{{LEVEL}}'}}}
+  - id: after
+    needs: [echo]
+    exec: {in: {pod: '{{WHO}}'}, command: ['true']}
+  - id: look
+    needs: []
+    expect-object: {kind: ConfigMap, name: echo, matches: {data: {who: '{{WHO}}'}}}
+  - id: sites
+    apply:
+      manifest: |
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: sites}
+        data: {all: \"{{#each SITES}}{{this}} {{/each}}\"}
+";
+
+#[test]
+fn what_a_reader_must_know_stands_beside_the_commands() {
+    let done = Case::new(&["docs", "x.yaml"]).file("x.yaml", WORDS).run().code(0).prints(&[
+        // A skip passes on to what uses a capture of the step, and to what needs that.
+        "Skip this step if you skipped [noise](#noise).",
+        "Skip this step if you skipped [echo](#echo).",
+        "class s1,s2,s3 conditional",
+        "> **Impact:** Wakes $WHO.\n",
+        "The object must hold this, perhaps beside other keys:\n\n```yaml\n{\"data\": {\"who\": \"me\"}}\n```",
+        "written out for `SITES` = `a.example,b.example`",
+        "(must match `[a-z]+`)",
+        "Run true in $WHO",
+    ]);
+    assert!(!done.stdout().contains("{{"), "{}", done.stdout());
 }
 
 #[test]

@@ -34,7 +34,8 @@ Examples:
   periplus docs runbooks/external-https-proxy --verified @latest
       show the output that the latest run really saw; it is kept in verified.json beside the runbook
 
-Exit codes: 0 all pages are up to date or were written, 1 --check found a difference, 2 a runbook is wrong.")]
+Exit codes: 0 all pages are up to date or were written, 1 --check found a difference,
+2 a runbook or an argument is wrong, 3 a page could not be written.")]
 pub(crate) struct Docs {
     /// Runbooks, or folders of runbooks. Default: the folder runbooks
     #[arg(value_name = "RUNBOOK", value_hint = ValueHint::AnyPath)]
@@ -72,6 +73,10 @@ impl Docs {
             return Ok(ExitCode::Passed);
         }
         let folder = self.out.clone().unwrap_or_else(|| PathBuf::from(PAGES));
+        if folder.is_file() {
+            let what = format!("{} is a file, and pages go into a folder", folder.display());
+            return Err(CliError::invalid(what).help("name the folder with -o DIR"));
+        }
         if self.check { self.compare(&pages, &folder, io) } else { put(&pages, &folder, io) }
     }
 

@@ -8,7 +8,10 @@ pub const CURL: [(&[i32], &str); 6] = [
         &[6],
         "the host name does not resolve in the pod. Check the name and the cluster's DNS; a proxy given by name must resolve, too.",
     ),
-    (&[7], "nothing answers at that address and port. Check PROXY_IP and PROXY_PORT, and that the proxy is up."),
+    (
+        &[7],
+        "nothing answers at that address and port. Check the address and the port, and that what should listen there is up.",
+    ),
     (&[28], "no answer in time. A firewall or network policy that drops packets looks like this."),
     (
         &[35],

@@ -11,10 +11,15 @@ use periplus_core::model::{CaptureFrom, Param, ParamType, Runbook, ScalarType, S
 use periplus_core::params::{Given, NothingOutside, bind};
 use periplus_core::template::{Flavour, Scope, Template};
 
+use serde_json::Value;
+
 use super::verified::Verified;
 
 /// What a secret looks like on a page.
 const SECRET: &str = "***";
+
+/// Stands for a value that nothing is known of.
+const UNKNOWN: &str = "…";
 
 /// The values of a page's samples.
 pub(super) struct Examples {
@@ -80,9 +85,14 @@ impl Examples {
             .is_ok_and(|template| !template.references().iter().any(|name| self.varies.contains(&name.name)))
     }
 
-    /// The value of a name as text.
+    /// The value of a name as text; a list with commas.
     pub(super) fn value(&self, name: &str) -> String {
-        self.fill(&format!("{{{{{name}}}}}"))
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match self.scope.get(name) {
+            Some(Value::Array(items)) => items.iter().map(text).collect::<Vec<_>>().join(","),
+            Some(value) => text(value),
+            None => String::new(),
+        }
     }
 }
 
@@ -120,8 +130,8 @@ fn captured(step: &Step) -> Vec<(String, String)> {
             let default = capture.default.as_ref().filter(|default| !default.has_template());
             let value = match (&capture.from, default) {
                 (_, Some(default)) => default.raw.clone(),
-                (CaptureFrom::Path(path), None) => found_at(step, &path.raw, name),
-                (CaptureFrom::Find(_), None) => name.to_lowercase(),
+                (CaptureFrom::Path(path), None) => found_at(step, &path.raw),
+                (CaptureFrom::Find(_), None) => UNKNOWN.to_owned(),
             };
             (name.clone(), value)
         })
@@ -143,7 +153,7 @@ fn captured(step: &Step) -> Vec<(String, String)> {
 }
 
 /// What may stand at a path of an object.
-fn found_at(step: &Step, path: &str, name: &str) -> String {
+fn found_at(step: &Step, path: &str) -> String {
     let lower = path.to_lowercase();
     if lower.ends_with("ip}") {
         return "10.244.0.12".to_owned();
@@ -155,5 +165,5 @@ fn found_at(step: &Step, path: &str, name: &str) -> String {
     {
         return format!("{app}-7d4f8b9c6d-x2k4l");
     }
-    name.to_lowercase()
+    UNKNOWN.to_owned()
 }

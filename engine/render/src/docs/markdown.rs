@@ -102,7 +102,8 @@ fn closed(text: &str, range: &Range<usize>) -> Option<(Range<usize>, String)> {
 /// An author's words on one line of the page: code and emphasis stay, HTML does not.
 pub(super) fn inline(text: &str) -> String {
     const LEAD: &str = "x ";
-    let line = format!("{LEAD}{}", clean::line(text).split_whitespace().collect::<Vec<_>>().join(" "));
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = format!("{LEAD}{}", clean::line(&words));
     let mut mended = line.clone();
     for _ in 0..PASSES {
         let edits: Vec<usize> = Parser::new_ext(&mended, options())

@@ -62,7 +62,7 @@ fn what_html_hid_is_mended_as_well() {
 
 #[test]
 fn words_on_one_line_keep_code_and_lose_html() {
-    assert_eq!(inline("Use `<b>` and <b>no</b>\nmore"), "Use `<b>` and &lt;b>no&lt;/b>\\nmore");
+    assert_eq!(inline("Use `<b>` and <b>no</b>\nmore"), "Use `<b>` and &lt;b>no&lt;/b> more");
     assert_eq!(inline("a <!-- b"), "a <!-- b");
     assert_eq!(inline("# no heading"), "# no heading");
 }

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use periplus_core::graph::Dag;
 use periplus_core::model::{Effect, Runbook};
 
+use super::skips::Skips;
+use super::words::shell_names;
 use crate::clean;
 
 /// Steps beyond which a picture shows nothing.
@@ -17,7 +19,7 @@ const LABEL: usize = 120;
 
 /// The picture, or nothing for a runbook of one step or of more than a picture can show. `order` holds the positions of
 /// the steps in the order of their numbers.
-pub(super) fn flowchart(runbook: &Runbook, dag: &Dag, order: &[usize]) -> Option<String> {
+pub(super) fn flowchart(runbook: &Runbook, dag: &Dag, order: &[usize], skips: &Skips) -> Option<String> {
     if order.len() < 2 || order.len() > MOST_STEPS {
         return None;
     }
@@ -25,14 +27,14 @@ pub(super) fn flowchart(runbook: &Runbook, dag: &Dag, order: &[usize]) -> Option
     let mut conditional = Vec::new();
     for (number, &position) in order.iter().enumerate() {
         let step = &runbook.steps[position];
-        let label = label(&format!("{}. {}", number + 1, step.title()));
+        let label = label(&format!("{}. {}", number + 1, shell_names(&step.title())));
         let shape = match step.effect() {
             Effect::Change => format!("[\"{label}\"]"),
             Effect::Read => format!("([\"{label}\"])"),
         };
         // Writing into a string cannot fail.
         let _ = writeln!(text, "    s{}{shape}", number + 1);
-        if step.when.is_some() {
+        if step.when.is_some() || skips.with(position).next().is_some() {
             conditional.push(format!("s{}", number + 1));
         }
     }

@@ -15,6 +15,7 @@ mod markdown;
 mod mermaid;
 mod page;
 mod sample;
+mod skips;
 mod verified;
 mod words;
 

@@ -13,6 +13,7 @@ use super::example::{Examples, all_steps};
 use super::markdown::{alert, cell, code, fence, inline, prose};
 use super::mermaid::flowchart;
 use super::sample::Samples;
+use super::skips::Skips;
 use super::verified::Verified;
 use super::words;
 use crate::clean;
@@ -43,11 +44,13 @@ pub fn marker(name: &str) -> String {
 /// The Markdown page of a runbook.
 #[must_use]
 pub fn page(source: &PageSource<'_>) -> String {
-    let examples = Examples::new(source.runbook, source.verified);
+    // What another runbook made is no promise of this one.
+    let current = source.verified.filter(|verified| verified.runbook == source.hash);
+    let examples = Examples::new(source.runbook, current);
     let mut writer = Writer {
         source: *source,
         commands: Commands::new(source.runbook),
-        samples: Samples { examples: &examples, verified: source.verified },
+        samples: Samples { examples: &examples, verified: current },
         blocks: Vec::new(),
     };
     writer.head();
@@ -89,9 +92,10 @@ impl Writer<'_> {
             self.push(alert(
                 "CAUTION",
                 &format!(
-                    "The runbook has changed since the output on this page was seen ({}). The commands are those of \
-                     the runbook as it is now.",
-                    verified.date
+                    "The runbook has changed since it was last seen to work, in {} on {}. The commands and samples on \
+                     this page are those of the runbook as it is now; nobody has seen them yet.",
+                    place(verified),
+                    inline(&verified.date)
                 ),
             ));
         }
@@ -117,7 +121,12 @@ impl Writer<'_> {
         for (name, param) in params {
             let description = param.description.as_deref().map(inline).unwrap_or_default();
             let secret = if param.secret { "Secret. " } else { "" };
-            let row = [code(name), kind(param), default(param), format!("{secret}{description}").trim().to_owned()];
+            let pattern = param
+                .pattern
+                .as_ref()
+                .map_or_else(String::new, |pattern| format!(" (must match {})", code(&pattern.value)));
+            let description = format!("{secret}{description}{pattern}").trim().to_owned();
+            let row = [code(name), kind(param), default(param), description];
             table.push_str(&format!("\n| {} |", row.map(|column| cell(&column)).join(" | ")));
         }
         self.push(table);
@@ -176,18 +185,21 @@ impl Writer<'_> {
     fn steps(&mut self) {
         let PageSource { runbook, dag, .. } = self.source;
         self.push("## Steps");
-        if let Some(picture) = flowchart(runbook, dag, dag.order()) {
+        let skips = Skips::of(runbook, dag);
+        if let Some(picture) = flowchart(runbook, dag, dag.order(), &skips) {
             self.push(fence("mermaid", &picture));
             self.push("Boxes change something, rounded ones only look; dashed ones depend on a condition.");
         }
         for (number, &position) in dag.order().iter().enumerate() {
-            self.step(number + 1, &runbook.steps[position]);
+            let with = skips.with(position).map(|with| &runbook.steps[with]);
+            self.step(number + 1, &runbook.steps[position], with);
         }
     }
 
-    fn step(&mut self, number: usize, step: &Step) {
+    /// The section of a step, which is skipped with the steps `with`.
+    fn step<'s>(&mut self, number: usize, step: &Step, with: impl Iterator<Item = &'s Step>) {
         self.push(format!("<a id=\"{}\"></a>", step.id.value));
-        self.push(format!("### {number}. {}", inline(&step.title())));
+        self.push(format!("### {number}. {}", title(step)));
         if let Some(needs) = &step.needs {
             let links: Vec<String> = needs.iter().map(|id| format!("[{0}](#{0})", id.value)).collect();
             self.push(match links.as_slice() {
@@ -200,6 +212,10 @@ impl Writer<'_> {
         }
         if let Some(when) = &step.when {
             self.push(alert("NOTE", &format!("**Only if** {}; else skip this step.", code(&when.raw))));
+        }
+        let with: Vec<String> = with.map(|step| format!("[{0}](#{0})", step.id.value)).collect();
+        if !with.is_empty() {
+            self.push(alert("NOTE", &format!("Skip this step if you skipped {}.", with.join(" or "))));
         }
         if let Some(impact) = &step.impact {
             self.push(alert("WARNING", &format!("**Impact:** {}", inline(&words::shell_names(&impact.raw)))));
@@ -286,7 +302,7 @@ impl Writer<'_> {
 
     /// A step that follows all others.
     fn further(&mut self, step: &Step) {
-        self.push(format!("### {}", inline(&step.title())));
+        self.push(format!("### {}", title(step)));
         if let Some(doc) = &step.doc {
             self.push(prose(doc));
         }
@@ -342,15 +358,11 @@ impl Writer<'_> {
     fn provenance(&mut self) {
         let name = &self.source.runbook.name.value;
         self.push("---");
-        let Some(verified) = self.source.verified else {
+        let Some(verified) = self.samples.verified else {
             self.push(format!("*Made from the runbook {}. The samples show what its checks accept.*", code(name)));
             return;
         };
-        let place = if verified.simulated {
-            "a REHEARSAL (simulated, in the embedded lab)".to_owned()
-        } else {
-            format!("a {}", inline(&verified.target))
-        };
+        let place = place(verified);
         let kubernetes = verified
             .kubernetes
             .as_ref()
@@ -364,6 +376,20 @@ impl Writer<'_> {
             code(&verified.run),
             code(&format!("sha256:{}", verified.runbook.get(..12).unwrap_or_default())),
         ));
+    }
+}
+
+/// A step's title; values are the shell's.
+fn title(step: &Step) -> String {
+    inline(&words::shell_names(&step.title()))
+}
+
+/// Where a run took place.
+fn place(verified: &Verified) -> String {
+    if verified.simulated {
+        "a REHEARSAL (simulated, in the embedded lab)".to_owned()
+    } else {
+        format!("a {}", inline(&verified.target))
     }
 }
 

@@ -20,8 +20,19 @@ pub(super) struct Expected {
     pub(super) output: Option<String>,
     /// Whether every reader sees just this output.
     pub(super) exact: bool,
-    /// A value that the output holds: the name of its notation, and its text.
-    pub(super) holds: Option<(&'static str, String)>,
+    /// A value that must be held, and by what.
+    pub(super) holds: Option<(Holds, String)>,
+}
+
+/// What must hold a value.
+#[derive(Clone, Copy)]
+pub(super) enum Holds {
+    /// The output, as JSON.
+    Json,
+    /// The output, as YAML.
+    Yaml,
+    /// The object itself.
+    Object,
 }
 
 /// What makes samples.
@@ -48,10 +59,18 @@ impl Samples<'_> {
         if matches!(&step.verb, Verb::Patch(patch) if patch.yaml_in.is_some()) {
             expected.must.push("The lines that come first show what is changed.".to_owned());
         }
-        if let Verb::ExpectObject(object) = &step.verb
-            && object.presence == Presence::Absent
-        {
-            expected.must.push("`kubectl` must say that there is no such object.".to_owned());
+        let object = match (&step.verb, &step.expect_object) {
+            (Verb::ExpectObject(object), _) | (_, Some(object)) => Some(&object.presence),
+            _ => None,
+        };
+        match object {
+            Some(Presence::Absent) => {
+                expected.must.push("`kubectl` must say that there is no such object.".to_owned());
+            }
+            Some(Presence::Matches(tree)) => {
+                expected.holds = Some((Holds::Object, self.tree(tree)));
+            }
+            None => {}
         }
         if let Some(seen) = self.verified.and_then(|verified| verified.seen.get(step.id.value.as_str())) {
             let seen = seen.join("\n");
@@ -97,7 +116,7 @@ impl Samples<'_> {
             expected.exact = true;
         }
         let tree = |notation, tree: &Option<Tree>| tree.as_ref().map(|tree| (notation, self.tree(tree)));
-        expected.holds = tree("json", &check.json).or_else(|| tree("yaml", &check.yaml));
+        expected.holds = tree(Holds::Json, &check.json).or_else(|| tree(Holds::Yaml, &check.yaml));
         expected
     }
 
@@ -243,9 +262,13 @@ impl Expected {
         if let Some(output) = &self.output {
             blocks.push(fence("text", &crate::clean::block(output.trim_end())));
         }
-        if let Some((notation, value)) = &self.holds {
-            let name = notation.to_uppercase();
-            blocks.push(format!("The output is {name} that holds this, perhaps beside other keys:"));
+        if let Some((by, value)) = &self.holds {
+            let (what, notation) = match by {
+                Holds::Json => ("The output is JSON that holds", "json"),
+                Holds::Yaml => ("The output is YAML that holds", "yaml"),
+                Holds::Object => ("The object must hold", "yaml"),
+            };
+            blocks.push(format!("{what} this, perhaps beside other keys:"));
             blocks.push(fence(notation, value));
         }
         blocks
