@@ -190,7 +190,7 @@ fn crates_use_only_what_they_may() {
             found.push(format!("{folder} uses {name}"));
         }
     }
-    assert_none(&found, "core thinks, run acts, render tells, lab pretends, cli wires");
+    assert_none(&found, "core thinks, run acts, render tells, import reads, lab pretends, cli wires");
 }
 
 #[test]

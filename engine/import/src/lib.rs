@@ -65,11 +65,11 @@ pub fn import(page: &str, options: &Options) -> Result<Imported, ImportError> {
     }
     let page = page.strip_prefix('\u{feff}').unwrap_or(page).replace("\r\n", "\n");
     let (text, front) = markdown::plain(&page);
-    let outline = outline::outline(markdown::blocks(&text), front);
+    let outline = outline::outline(&markdown::blocks(&text), front);
     if outline.units.iter().all(|unit| unit.commands.is_empty()) {
         return Err(ImportError::NoCommands);
     }
-    let mut reader = read::read(outline);
+    let mut reader = read::read(&outline);
     let title = reader.draft.title.clone().unwrap_or_else(|| "imported".to_owned());
     let own = Some(std::mem::take(&mut reader.draft.name)).filter(|name| !name.is_empty());
     let name = options.name.clone().or(own);

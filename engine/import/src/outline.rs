@@ -22,6 +22,8 @@ pub(crate) struct Outline {
     pub(crate) units: Vec<Unit>,
     /// Remarks that belong to no step.
     pub(crate) notes: Vec<String>,
+    /// Whether what a generated page shows was really seen; else it is made of its checks.
+    pub(crate) seen: bool,
     /// What a generated page says is needed.
     pub(crate) needs: Vec<String>,
     /// The table of parameters of a generated page: its rows.
@@ -85,7 +87,7 @@ pub(crate) struct Output {
 const MADE_BY: &str = "<!-- Made by `periplus docs` from the runbook ";
 
 /// Makes units of the blocks of a page.
-pub(crate) fn outline(blocks: Vec<Block>, front: Front) -> Outline {
+pub(crate) fn outline(blocks: &[Block], front: Front) -> Outline {
     let made = blocks.iter().take(4).filter(|block| block.kind == BlockKind::Html);
     let made = made.filter_map(|block| block.raw.strip_prefix(MADE_BY)).next();
     let generated = made.is_some();
@@ -134,7 +136,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn block(&mut self, block: Block) {
+    fn block(&mut self, block: &Block) {
         let line = block.line;
         match &block.kind {
             BlockKind::Heading(level, text) => self.heading(*level, text),
@@ -147,7 +149,7 @@ impl Reader {
                 if is_params {
                     self.page.params.extend(rows.iter().skip(1).cloned());
                 } else {
-                    self.prose(&block, line);
+                    self.prose(block, line);
                 }
             }
             BlockKind::Quote(Some(word)) if self.page.generated || self.unit.commands.is_empty() => {
@@ -158,8 +160,8 @@ impl Reader {
                     self.quote(word, &raw, line);
                 }
             }
-            BlockKind::Fence { info, text, first } => self.fence(info, text, *first, &block),
-            _ => self.prose(&block, line),
+            BlockKind::Fence { info, text, first } => self.fence(info, text, *first, block),
+            _ => self.prose(block, line),
         }
     }
 
@@ -221,6 +223,9 @@ impl Reader {
             _ => block.markdown(),
         };
         let plain = block.prose().unwrap_or_default().to_owned();
+        self.page.seen |= self.page.generated
+            && block.raw.starts_with("*Made from the runbook")
+            && block.raw.contains("output was seen in");
         let ordered = matches!(block.kind, BlockKind::Item { ordered: true, depth: 1, .. });
         let numbered = ordered || announces;
         if self.section == Some(Heading::Notes) {
@@ -464,7 +469,7 @@ const PROGRAMS: [&str; 40] = [
 
 /// Whether a line starts as a command does.
 fn is_command_line(line: &str) -> bool {
-    let word = line.trim_start().split_whitespace().next().unwrap_or_default();
+    let word = line.split_whitespace().next().unwrap_or_default();
     let assigned = word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
     });
@@ -559,7 +564,7 @@ mod tests {
 
     fn read(text: &str) -> Outline {
         let (text, front) = plain(text);
-        outline(blocks(&text), front)
+        outline(&blocks(&text), front)
     }
 
     fn shown(unit: &Unit) -> Vec<(usize, &str, Option<&str>)> {

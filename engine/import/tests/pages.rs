@@ -1,5 +1,7 @@
 //! Whole pages: what becomes of each is a snapshot, and every runbook loads.
 
+#![expect(clippy::disallowed_methods, reason = "fixtures are files; the import under test is handed text")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -120,7 +120,9 @@ fn next(rest: &str, before: &str, out: &str, log: bool, known: &[Known]) -> (usi
                 return (found.end(), "[port]".to_owned());
             }
             // A status says what happened; all other numbers of a log differ from line to line.
-            let status = HTTP.is_match(before) || is_status(before, out) || found.as_str() == "0";
+            // A zero may say that there was no answer; behind another number it is one more count.
+            let nothing = found.as_str() == "0" && !out.ends_with("0 ") && !out.ends_with("[int] ");
+            let status = HTTP.is_match(before) || is_status(before, out) || nothing;
             if log && !status && blank_before && blank_after(found.end()) {
                 return (found.end(), "[int]".to_owned());
             }

@@ -162,7 +162,8 @@ impl Call {
 /// Whether an argument is no `key=value` and no `key-`, as `label` and `annotate` take them.
 fn is_object(arg: &Word) -> bool {
     let lead = arg.lead();
-    !lead.contains('=') && !(lead.ends_with('-') && arg.parts.len() == 1)
+    let removes = lead.ends_with('-') && arg.parts.len() == 1;
+    !lead.contains('=') && !removes
 }
 
 fn slashed(arg: &Word) -> Result<(Kind, Option<Word>), String> {

@@ -80,7 +80,7 @@ impl Reader<'_> {
             return;
         }
         if !self.quotes.is_empty() {
-            self.in_quote(event, range);
+            self.in_quote(&event, range);
             return;
         }
         match event {
@@ -185,7 +185,7 @@ impl Reader<'_> {
     }
 
     /// What stands in a quotation stays together.
-    fn in_quote(&mut self, event: Event<'_>, range: Range<usize>) {
+    fn in_quote(&mut self, event: &Event<'_>, range: Range<usize>) {
         match event {
             Event::Start(Tag::BlockQuote(_)) => self.quotes.push((None, range.start)),
             Event::End(TagEnd::BlockQuote(_)) => {

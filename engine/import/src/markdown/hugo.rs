@@ -56,10 +56,7 @@ pub(crate) fn plain(text: &str) -> (Cow<'_, str>, Front) {
 /// YAML or TOML between marks at the top, and how many lines it takes.
 fn front_matter(text: &str) -> (Front, usize) {
     let mut lines = text.lines();
-    let mark = match lines.next().map(str::trim_end) {
-        Some(mark @ ("---" | "+++")) => mark,
-        _ => return (Front::default(), 0),
-    };
+    let Some(mark @ ("---" | "+++")) = lines.next().map(str::trim_end) else { return (Front::default(), 0) };
     let mut front = Front::default();
     for (number, line) in lines.enumerate() {
         if line.trim_end() == mark {

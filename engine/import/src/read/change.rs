@@ -53,7 +53,7 @@ impl Reader {
             if let Some(Redirect::In(path)) =
                 first.redirects.iter().find(|redirect| matches!(redirect, Redirect::In(_)))
             {
-                return self.apply_files(call, &[path.clone()], at);
+                return self.apply_files(call, std::slice::from_ref(path), at);
             }
             let Some(text) = here else { return Err("the manifest comes from another program".to_owned()) };
             let text = self.template(&text, at)?;

@@ -20,6 +20,7 @@ impl Reader {
             Command::For { name, words, body } => self.for_loop(name, words, body, at),
             Command::While { condition, body, until } => self.while_loop(condition, body, *until, at),
             Command::If { .. } => Err("`if` is not read: a step has `when:` for that".to_owned()),
+            Command::Either(_) => Err("what is done after a failure (`||`) is not read".to_owned()),
             Command::Other(what) => Err(format!("{what} is not read")),
         }
     }
@@ -287,7 +288,7 @@ fn uses(command: &Command, name: &str) -> bool {
     };
     match command {
         Command::Pipeline(pipeline) => pipeline.stages.iter().any(in_stage),
-        Command::All(commands) => commands.iter().any(|command| uses(command, name)),
+        Command::All(commands) | Command::Either(commands) => commands.iter().any(|command| uses(command, name)),
         Command::For { body, .. } => body.iter().any(|command| uses(command, name)),
         Command::While { condition, body, .. } | Command::If { condition, body } => {
             condition.iter().chain(body).any(|command| uses(command, name))

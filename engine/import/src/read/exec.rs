@@ -10,6 +10,9 @@ use crate::guess;
 use crate::kubectl::{self, Call, kind, workload};
 use crate::shell::{Command, Part, Pipeline, Simple, Word, mark_variable, marked_chunks, parse};
 
+/// The variables and the words of a script of one plain command.
+type PlainScript = (IndexMap<String, String>, Vec<String>);
+
 impl Reader {
     pub(super) fn exec(
         &mut self,
@@ -124,11 +127,7 @@ impl Reader {
     }
 
     /// A script of one plain command: its variables and its words. `None` if it needs a shell.
-    fn plain_script(
-        &mut self,
-        script: &Word,
-        at: &Context<'_>,
-    ) -> Result<Option<(IndexMap<String, String>, Vec<String>)>, String> {
+    fn plain_script(&mut self, script: &Word, at: &Context<'_>) -> Result<Option<PlainScript>, String> {
         let mut text = String::new();
         for part in &script.parts {
             match part {
@@ -196,14 +195,14 @@ impl Reader {
         if at.fails {
             // Nothing of the kind may be there.
             grep.count = (None, Some(0));
-        } else if let Some(output) = filter::text_of(at.output).filter(|_| !filter.changed && !filter.counts) {
-            if filter.find.is_none() {
-                let known = self.known();
-                grep.lines = Some(guess::pattern(&output, &known));
-                // What the lines say is more than what they were chosen by.
-                grep.contains.clear();
-                grep.regex = None;
-            }
+        } else if let Some(output) = filter::text_of(at.output).filter(|_| !filter.changed && !filter.counts)
+            && filter.find.is_none()
+        {
+            let known = self.known();
+            grep.lines = Some(guess::pattern(&output, &known));
+            // What the lines say is more than what they were chosen by.
+            grep.contains.clear();
+            grep.regex = None;
         }
         if !grep.asserts() {
             return Err("the page does not say what must be in the log".to_owned());

@@ -53,7 +53,7 @@ impl Reader {
         let mut remarks = Vec::new();
         let mut steps = self.steps();
         for at in 0..steps.len() {
-            let Some(program) = called(&steps[at]).map(|exec| (exec.program.clone(), exec.env.clone())) else {
+            let Some(program) = called(steps[at]).map(|exec| (exec.program.clone(), exec.env.clone())) else {
                 continue;
             };
             let same =

@@ -59,6 +59,12 @@ pub(crate) struct Reader {
     missing: IndexMap<String, usize>,
     /// The step that a mark of time was taken in, by the variable that holds it.
     marks: IndexMap<String, String>,
+    /// Values that a generated page shows of its captures.
+    seen: Vec<crate::guess::Known>,
+    /// Whether a generated page shows what was really seen.
+    shows_seen: bool,
+    /// What the commands of a section set in a file of YAML.
+    edits: Option<serde_json::Value>,
     /// How many more commands are read.
     left: usize,
     /// Whether the section takes things back.

@@ -64,7 +64,18 @@ impl Reader {
             match part {
                 Part::Text(text) => out.push_str(&escape(text)?),
                 Part::Variable(name) => out.push_str(&self.variable(name, None, at)?),
+                Part::Default(name, default) if self.generated => match self.names.get(name) {
+                    Some(Name::Value(own)) => {
+                        out.push_str(&format!("{{{{default '{}' {own}}}}}", default.trim_matches('\'')));
+                    }
+                    _ => out.push_str(&self.variable(name, Some(default), at)?),
+                },
                 Part::Default(name, default) => out.push_str(&self.variable(name, Some(default), at)?),
+                Part::Run(script) if self.generated && helper(script).is_some() => {
+                    let (helper, name) = helper(script).unwrap_or_default();
+                    let value = self.variable(name, None, at)?;
+                    out.push_str(&value.replacen("{{", &format!("{{{{{helper} "), 1));
+                }
                 Part::Placeholder(words) => out.push_str(&self.placeholder(words, at)),
                 Part::Run(_) => return Err("a command stands within it whose output is not known".to_owned()),
                 Part::Other(text) => return Err(format!("the shell's `{text}` is not read")),
@@ -177,6 +188,19 @@ impl Reader {
     }
 }
 
+/// The helper of templates that a command of a generated page stands for, and the variable that it is given.
+fn helper(script: &str) -> Option<(&'static str, &str)> {
+    const HELPERS: [(&str, &str, &str); 3] = [
+        ("host", "echo \"$", "\" | sed -E 's,^[^/]*//"),
+        ("port", "echo \"$", "\" | sed -E 's,^([^/]*)//"),
+        ("b64encode", "printf '%s' \"$", "\" | base64"),
+    ];
+    HELPERS.iter().find_map(|(helper, before, after)| {
+        let (name, rest) = script.trim().strip_prefix(before)?.split_once('"')?;
+        format!("\"{rest}").starts_with(after).then_some((*helper, name))
+    })
+}
+
 /// The words of a placeholder, where they say more than the name.
 fn described(words: &str, name: &str) -> Option<String> {
     let plain = words.replace(['_', '-'], " ");
@@ -184,7 +208,7 @@ fn described(words: &str, name: &str) -> Option<String> {
         return None;
     }
     // Words in capitals are written as a sentence, but for those that are always in capitals.
-    let shouted = !plain.chars().any(|c| c.is_lowercase());
+    let shouted = !plain.chars().any(char::is_lowercase);
     let words = plain.split_whitespace().map(|word| {
         let always =
             ["IP", "URL", "URI", "DNS", "TLS", "HTTP", "HTTPS", "CIDR", "API", "TCP", "UDP", "ID"].contains(&word);

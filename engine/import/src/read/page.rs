@@ -7,10 +7,10 @@ use crate::outline::{Outline, Shown, Unit};
 use crate::shell::parse;
 
 /// The most commands of a page that are read: each is compared with those around it.
-const MAX_COMMANDS: usize = 3_000;
+pub(super) const MAX_COMMANDS: usize = 3_000;
 
 /// Reads a page.
-pub(crate) fn read(page: Outline) -> Reader {
+pub(crate) fn read(page: &Outline) -> Reader {
     let mut reader = Reader { generated: page.generated, ..Reader::default() };
     reader.draft.title = page.title.clone();
     reader.draft.summary = page.summary.clone();
@@ -22,7 +22,7 @@ pub(crate) fn read(page: Outline) -> Reader {
         reader.draft.entries.push(Entry::Unread(unread));
     }
     if page.generated {
-        reader.generated_page(&page);
+        reader.generated_page(page);
         reader.finish();
         return reader;
     }

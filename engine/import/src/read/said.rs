@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::Reader;
-use super::names::{Name, escape};
+use super::names::Name;
 
 /// What sentences say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,12 +84,13 @@ impl Reader {
         for found in NAME.captures_iter(text) {
             let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else { continue };
             if let Some(Name::Value(own)) = self.names.get(name.as_str()) {
-                out.push_str(&escape(&text[from..whole.start()]).unwrap_or_default());
+                out.push_str(&text[from..whole.start()]);
                 out.push_str(&format!("{{{{{own}}}}}"));
                 from = whole.end();
             }
         }
-        out.push_str(&escape(&text[from..]).unwrap_or_else(|_| text[from..].to_owned()));
+        // What else is a template on the page is one in the runbook.
+        out.push_str(&text[from..]);
         out
     }
 

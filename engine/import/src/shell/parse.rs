@@ -16,6 +16,8 @@ pub(crate) enum Command {
     Pipeline(Pipeline),
     /// Commands of which each runs if the one before succeeded.
     All(Vec<Command>),
+    /// Commands of which some run only if one before fails.
+    Either(Vec<Command>),
     /// `for NAME in WORDS; do BODY; done`.
     For {
         /// The variable.
@@ -108,11 +110,14 @@ impl Reader<'_> {
 
     fn item(&self, item: &CompoundListItem) -> Result<Command, &'static str> {
         let mut found = vec![self.pipeline(&item.0.first)?];
+        let mut either = false;
         for more in &item.0.additional {
-            match more {
-                AndOr::And(next) => found.push(self.pipeline(next)?),
-                AndOr::Or(_) => return Ok(Command::Other("`||`")),
-            }
+            let (AndOr::And(next) | AndOr::Or(next)) = more;
+            either |= matches!(more, AndOr::Or(_));
+            found.push(self.pipeline(next)?);
+        }
+        if either {
+            return Ok(Command::Either(found));
         }
         Ok(if found.len() == 1 { found.remove(0) } else { Command::All(found) })
     }
@@ -290,7 +295,7 @@ mod tests {
         let commands = all("for i in {1..3}; do a && break; sleep 1; done");
         let Command::For { name, body, .. } = &commands[0] else { panic!("{commands:?}") };
         assert_eq!((name.as_str(), body.len()), ("i", 2));
-        assert_eq!(all("a || b"), [Command::Other("`||`")]);
+        assert!(matches!(&all("a && b || c")[0], Command::Either(found) if found.len() == 3));
         assert!(matches!(&all("until a; do sleep 1; done")[0], Command::While { until: true, .. }));
     }
 }

@@ -141,7 +141,7 @@ impl Scan {
                     matches!(word.as_str(), "do" | "then" | "else" | "elif" | "if" | "while" | "until" | "!" | "{");
                 starts_command = match c {
                     ';' | '|' | '&' | '(' | '\n' => true,
-                    _ => (word.is_empty() && starts_command) || (keyword && starts_command),
+                    _ => starts_command && (word.is_empty() || keyword),
                 };
                 word.clear();
             } else if plain {

@@ -141,12 +141,11 @@ fn param(name: &str, param: &Param) -> Yaml {
     let default = param.default.as_ref().map(|value| {
         if param.of_list {
             Yaml::List(value.split(',').map(|item| Yaml::text(item.trim())).collect())
-        } else if kind != "string"
-            && kind != "enum"
-            && value.parse::<i64>().is_ok_and(|number| number.to_string() == *value)
+        } else if kind == "bool"
+            || (kind != "string"
+                && kind != "enum"
+                && value.parse::<i64>().is_ok_and(|number| number.to_string() == *value))
         {
-            Yaml::bare(value)
-        } else if kind == "bool" {
             Yaml::bare(value)
         } else {
             Yaml::text(value)

@@ -29,7 +29,7 @@ impl Yaml {
         Self::Text(text.into())
     }
 
-    pub(crate) fn bare(text: impl ToString) -> Self {
+    pub(crate) fn bare(text: impl std::fmt::Display) -> Self {
         Self::Bare(text.to_string())
     }
 

@@ -3,33 +3,27 @@
 //! Of a section's commands only what acts or looks is read; the shell around it, which repeats and compares, says nothing
 //! that the sentences do not say better.
 
+mod head;
+mod judge;
+
 use std::sync::LazyLock;
 
-use periplus_core::expect::Token;
-use periplus_core::model::{Duration, ScalarType};
+use periplus_core::model::Duration;
 use regex::Regex;
 use serde_json::Value;
 
 use super::names::Name;
-use super::page::{joined, joins};
-use super::said::Said;
+use super::page::{MAX_COMMANDS, joined, joins};
 use super::{Context, Reader};
-use crate::draft::{Check, Entry, Object, Polling, Step, Unread, Verb};
-use crate::guess::{self, Heading, Known};
+use crate::draft::{Entry, Polling, Step, Unread, Verb};
+use crate::guess::{self, Heading};
 use crate::outline::{Outline, Unit};
 use crate::shell::{Command, Part, Pipeline, Redirect, Simple, Word, chunks, parse};
-use crate::write::{Yaml, object};
+use crate::write::Yaml;
 
 static FUNCTION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[A-Za-z_][A-Za-z0-9_]*\(\) \{"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\d+\. "));
 static LINK: LazyLock<Regex> = LazyLock::new(|| pattern(r"\]\(#([a-z0-9-]+)\)"));
-static OBJECT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^the (\S+) `([^`]+)`(?: in namespace `([^`]+)`)?$"));
-static SERVES: LazyLock<Regex> = LazyLock::new(|| pattern(r"^a cluster that knows `([^`]+)` of `([^`]+)`$"));
-static ACCESS_LOG: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^an access log of the mesh's sidecars, as (text|json)"));
-static SIDECAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^an Istio sidecar in the pods with `([^`]+)`$"));
-static CAN: LazyLock<Regex> = LazyLock::new(|| pattern(r"^the permission to `([^`]+)` `([^`]+)`$"));
-static VALUE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}"));
 
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern")
@@ -41,18 +35,37 @@ struct Act {
     tried: Option<(u64, u64)>,
 }
 
+/// What a section holds beside its acts.
+#[derive(Default)]
+struct Around {
+    acts: Vec<Act>,
+    /// The defaults of captures.
+    defaults: Vec<(String, String)>,
+    /// What the shell looks for in an output that it keeps.
+    conditions: Vec<Pipeline>,
+}
+
 impl Reader {
     pub(super) fn generated_page(&mut self, page: &Outline) {
         self.draft.name = page.name.clone().unwrap_or_default();
+        self.shows_seen = page.seen;
         self.param_table(&page.params);
         for need in &page.needs {
             let requirement = self.requirement(need.trim_start_matches("- ").trim());
             self.draft.requires.extend(requirement);
         }
-        for unit in &page.units {
+        for (number, unit) in page.units.iter().enumerate() {
+            if number >= MAX_COMMANDS {
+                let reason = format!("the page has more than {MAX_COMMANDS} sections");
+                self.unread.push(Unread { line: unit.line, text: "(all that follows)".to_owned(), reason });
+                break;
+            }
             match unit.section {
                 Some(Heading::Before) => {}
-                _ if matches!(unit.heading.as_deref(), Some("Parameters" | "Check before you start")) => {}
+                _ if matches!(
+                    unit.heading.as_deref(),
+                    Some("Parameters" | "Shell functions" | "Check before you start")
+                ) => {}
                 _ if unit.heading.as_deref() == Some("Files") => self.shown_files(unit),
                 Some(Heading::CleanUp) => {
                     let is_undo =
@@ -77,79 +90,6 @@ impl Reader {
                 }
             }
         }
-    }
-
-    /// The table says what the `export` lines cannot.
-    fn param_table(&mut self, rows: &[Vec<String>]) {
-        for row in rows {
-            let [name, kind, default, description] = row.as_slice() else { continue };
-            let name = name.trim_matches('`').to_owned();
-            let code = |text: &str| text.trim().trim_matches('`').to_owned();
-            self.taken.insert(name.clone());
-            self.names.insert(name.clone(), Name::Value(name.clone()));
-            let secret = description.starts_with("Secret.");
-            let description = description.trim_start_matches("Secret.").trim().to_owned();
-            self.declare(&name, None, Some(description).filter(|text| !text.is_empty()), 0);
-            let Some(param) = self.draft.params.get_mut(&name) else { continue };
-            param.env = false;
-            param.secret = secret;
-            let scalar = |kind: &str| ScalarType::TABLE.iter().find(|(own, _)| *own == kind).map(|(_, kind)| *kind);
-            if let Some(of) = kind.strip_prefix("list of ") {
-                param.of_list = true;
-                param.kind = scalar(of).unwrap_or(ScalarType::String);
-            } else if let Some(kind) = scalar(kind) {
-                param.kind = kind;
-            } else {
-                param.values = kind.split(" or ").map(code).collect();
-            }
-            match default.as_str() {
-                "required" => {}
-                "optional" => param.optional = true,
-                "(secret)" => self.remark(0, format!("the page does not tell the default of {name}, which is secret")),
-                value => param.default = Some(code(value)),
-            }
-        }
-    }
-
-    /// Commands that write the files that steps name.
-    fn shown_files(&mut self, unit: &Unit) {
-        for shown in &unit.commands {
-            let at = Context { line: shown.line, source: &shown.chunk.text, output: None, fails: false };
-            let read = parse(&shown.chunk).map_err(str::to_owned).and_then(|commands| self.several(&commands, &at));
-            if let Err(reason) = read {
-                let text = shown.chunk.text.clone();
-                self.unread.push(Unread { line: shown.line, text, reason });
-            }
-        }
-    }
-
-    fn requirement(&mut self, text: &str) -> Option<Yaml> {
-        let named = |text: &str| Yaml::text(self.named(text));
-        if let Some(found) = SERVES.captures(text) {
-            let serves = Yaml::map([("kind", Some(named(&found[1]))), ("apiVersion", Some(named(&found[2])))]);
-            return Some(Yaml::map([("serves", Some(serves))]));
-        }
-        if let Some(found) = ACCESS_LOG.captures(text) {
-            return Some(Yaml::map([("access-log", Some(Yaml::bare(&found[1])))]));
-        }
-        if let Some(found) = SIDECAR.captures(text) {
-            return Some(Yaml::map([("sidecar", Some(Yaml::map([("selector", Some(named(&found[1])))])))]));
-        }
-        if let Some(found) = CAN.captures(text) {
-            let can = Yaml::map([("verb", Some(named(&found[1]))), ("resource", Some(named(&found[2])))]);
-            return Some(Yaml::map([("can", Some(can))]));
-        }
-        let found = OBJECT.captures(text)?;
-        let which = Some(self.named(&found[2]));
-        let by_labels = found[2].contains('=');
-        let wanted = Object {
-            kind: self.named(&found[1]),
-            api_version: None,
-            name: which.clone().filter(|_| !by_labels),
-            selector: which.filter(|_| by_labels),
-            namespace: found.get(3).map(|namespace| self.named(namespace.as_str())),
-        };
-        Some(Yaml::map([("object", Some(object(&wanted)))]))
     }
 
     /// The step of a section.
@@ -230,14 +170,14 @@ impl Reader {
         let source: Vec<&str> = unit.commands.iter().map(|shown| shown.chunk.text.as_str()).collect();
         let source = source.join("\n");
         let at = Context { line, source: &source, output: None, fails: false };
-        let mut acts = Vec::new();
-        let mut defaults = Vec::new();
+        let mut around = Around::default();
         let mut steps: Vec<Step> = Vec::new();
+        self.edits = None;
         for shown in unit.commands.iter().filter(|shown| !FUNCTION.is_match(&shown.chunk.text)) {
             for command in parse(&shown.chunk)? {
-                self.gather(&command, None, &mut acts, &mut defaults)?;
+                self.gather(&command, None, &mut around)?;
             }
-            for act in std::mem::take(&mut acts) {
+            for act in std::mem::take(&mut around.acts) {
                 for mut step in self.act(&act, &at)? {
                     let taken =
                         steps.last_mut().is_some_and(|last| joins(last, &mut step) || waits_for(last, &mut step));
@@ -253,7 +193,7 @@ impl Reader {
         if !steps.is_empty() {
             return Err("its commands are more than one step".to_owned());
         }
-        for (name, default) in defaults {
+        for (name, default) in std::mem::take(&mut around.defaults) {
             let own = match self.names.get(&name) {
                 Some(Name::Value(own)) => Some(own.clone()),
                 _ => None,
@@ -268,26 +208,30 @@ impl Reader {
         if let Verb::Exec(exec) = &mut step.verb {
             exec.change |= unit.after.iter().any(|text| text.starts_with("If it fails, look at what it did so far"));
         }
-        self.judge(&mut step, &said, output.map(|output| output.text.as_str()), unit)?;
+        let shown = output.map(|output| output.text.as_str());
+        // An example stands for many things; a value that was seen for one.
+        if self.shows_seen && !step.capture.is_empty() {
+            self.learn(&step, shown.unwrap_or_default());
+        }
+        let vague = self.shows_seen && !said.exact && !around.conditions.is_empty();
+        self.judge(&mut step, &said, shown.filter(|_| !vague), unit)?;
+        if vague {
+            // What was seen once says less of what must be there than what the commands look for.
+            self.looked_for(&mut step, &around.conditions, &at)?;
+        }
         Ok(step)
     }
 
     /// The commands that act or look, without the shell around them.
-    fn gather(
-        &mut self,
-        command: &Command,
-        tried: Option<(u64, u64)>,
-        acts: &mut Vec<Act>,
-        defaults: &mut Vec<(String, String)>,
-    ) -> Result<(), String> {
+    fn gather(&mut self, command: &Command, tried: Option<(u64, u64)>, around: &mut Around) -> Result<(), String> {
         match command {
-            Command::All(commands) => {
-                commands.iter().try_for_each(|command| self.gather(command, tried, acts, defaults))
+            Command::All(commands) | Command::Either(commands) => {
+                commands.iter().try_for_each(|command| self.gather(command, tried, around))
             }
             Command::For { words, body, .. } => {
                 let times = words.iter().map(super::commands::times).sum::<Option<u64>>().unwrap_or(1);
                 let pause = body.iter().find_map(sleep).unwrap_or(1);
-                body.iter().try_for_each(|command| self.gather(command, Some((times, pause)), acts, defaults))
+                body.iter().try_for_each(|command| self.gather(command, Some((times, pause)), around))
             }
             Command::Pipeline(pipeline) => {
                 let Some(first) = pipeline.stages.first() else { return Ok(()) };
@@ -305,25 +249,31 @@ impl Reader {
                     && let [Part::Default(own, default)] = parts.as_slice()
                     && own == name
                 {
-                    defaults.push((name.clone(), default.clone()));
+                    around.defaults.push((name.clone(), default.clone()));
                     return Ok(());
                 }
                 match (exported, assigned) {
-                    (Some(_), _) => acts.push(Act { pipeline: pipeline.clone(), tried }),
+                    (Some(_), _) => around.acts.push(Act { pipeline: pipeline.clone(), tried }),
                     (None, Some((_, value))) => {
                         // `output=$(kubectl …)`: the program whose output is looked at.
                         let Some(script) = value.run() else { return Ok(()) };
                         for chunk in chunks(script) {
                             for command in parse(&chunk)? {
-                                self.gather(&command, tried, acts, defaults)?;
+                                self.gather(&command, tried, around)?;
                             }
                         }
                     }
                     (None, None) => {
                         let program = first.words.first().and_then(Word::literal).unwrap_or_default();
+                        if program == "grep"
+                            && first.redirects.iter().any(|redirect| matches!(redirect, Redirect::Here(..)))
+                        {
+                            around.conditions.push(pipeline.clone());
+                            return Ok(());
+                        }
                         let secret = matches!(program, "printf" | "echo") && pipeline.stages.len() > 1;
                         if matches!(program, "kubectl" | "set_yaml") || secret {
-                            acts.push(Act { pipeline: pipeline.clone(), tried });
+                            around.acts.push(Act { pipeline: pipeline.clone(), tried });
                         }
                     }
                 }
@@ -349,7 +299,11 @@ impl Reader {
                 }
                 steps
             }
-            "set_yaml" => vec![self.set_yaml(stages, at)?],
+            "set_yaml" => {
+                self.set_yaml(first, at)?;
+                Vec::new()
+            }
+            "kubectl" if self.edits.is_some() && rest.len() == 1 => vec![self.edited(stages, at)?],
             "printf" | "echo" => return Err("a secret goes in by standard input, which is not read".to_owned()),
             _ if first.redirects.iter().any(|redirect| matches!(redirect, Redirect::Out(_))) => Vec::new(),
             _ => {
@@ -374,36 +328,32 @@ impl Reader {
         Ok(steps)
     }
 
-    /// `set_yaml PATH VALUE < FILE | … | kubectl create configmap … | kubectl patch …`
-    fn set_yaml(&mut self, stages: &[Simple], at: &Context<'_>) -> Result<Step, String> {
-        let mut merge = Value::Object(serde_json::Map::new());
+    /// `set_yaml FILE PATH VALUE`
+    fn set_yaml(&mut self, stage: &Simple, at: &Context<'_>) -> Result<(), String> {
+        let [_, _, path, value] = stage.words.as_slice() else { return Err("`set_yaml` sets one value".to_owned()) };
+        let path = path.literal().ok_or("the path of `set_yaml` is not written out")?;
+        let text = self.template(value, at)?;
+        let value = match serde_yaml::from_str::<Value>(&text) {
+            Ok(value) if !text.contains("{{") && !text.is_empty() => value,
+            _ if text.is_empty() => Value::Null,
+            _ => Value::String(text.trim_matches(['"', '\'']).to_owned()),
+        };
+        put(self.edits.get_or_insert_with(|| Value::Object(serde_json::Map::new())), path, value);
+        Ok(())
+    }
+
+    /// `kubectl create configmap … --from-file=KEY=FILE | kubectl patch …`, behind `set_yaml`.
+    fn edited(&mut self, stages: &[Simple], at: &Context<'_>) -> Result<Step, String> {
         let mut key = None;
         let mut last = None;
         for stage in stages {
-            match stage.words.first().and_then(Word::literal) {
-                Some("set_yaml") => {
-                    let [_, path, value] = stage.words.as_slice() else {
-                        return Err("`set_yaml` sets one value".to_owned());
-                    };
-                    let path = path.literal().ok_or("the path of `set_yaml` is not written out")?;
-                    let text = self.template(value, at)?;
-                    let value = match serde_yaml::from_str::<Value>(&text) {
-                        Ok(value) if !text.contains("{{") && !text.is_empty() => value,
-                        _ if text.is_empty() => Value::Null,
-                        _ => Value::String(text.trim_matches(['"', '\'']).to_owned()),
-                    };
-                    put(&mut merge, path, value);
-                }
-                Some("kubectl") => {
-                    let call = crate::kubectl::call(&stage.words[1..])?;
-                    if let Some(file) = call.flag("from-file").and_then(Word::literal) {
-                        key = file.split_once('=').map(|(key, _)| key.to_owned());
-                    }
-                    last = Some(call);
-                }
-                _ => return Err("what goes on between its commands is not read".to_owned()),
+            let call = crate::kubectl::call(stage.words.get(1..).unwrap_or_default())?;
+            if let Some(file) = call.flag("from-file").and_then(Word::literal) {
+                key = file.split_once('=').map(|(key, _)| key.to_owned());
             }
+            last = Some(call);
         }
+        let merge = self.edits.take().unwrap_or_default();
         let (Some(key), Some(call)) = (key, last) else {
             return Err("which field is edited is not written out".to_owned());
         };
@@ -413,133 +363,6 @@ impl Reader {
         let pointer = format!("/data/{}", key.replace('~', "~0").replace('/', "~1"));
         let verb = Verb::Patch { object: named, yaml_in: Some(pointer), kind: "merge", patch: Yaml::from(&merge) };
         Ok(Step::new(verb, at.line, at.source))
-    }
-
-    /// Gives a step the checks that the page's sentences and samples say.
-    fn judge(&mut self, step: &mut Step, said: &Said, output: Option<&str>, unit: &Unit) -> Result<(), String> {
-        match &mut step.verb {
-            Verb::Exec(_) => {
-                let asked = step.expect.take().unwrap_or_default();
-                let polling = Polling { consecutive: said.consecutive, ..asked.polling };
-                let find = said.find.clone().or(asked.find);
-                let exact = asked.equals.clone().into_iter().collect::<Vec<_>>();
-                let mut check = self.check_said(said, output, find, &exact);
-                // What stands in the command itself need not be guessed from a sample.
-                if check.equals.is_some() && asked.equals.is_some() {
-                    check.equals = asked.equals;
-                }
-                if let Some((notation, text)) = &unit.holds
-                    && let Ok(value) = serde_yaml::from_str::<Value>(text)
-                {
-                    let place = if notation == "json" { &mut check.json } else { &mut check.yaml };
-                    *place = Some(Yaml::from(&value));
-                }
-                if !check.asserts() && (check.find.is_some() || polling.within.is_some()) {
-                    check.exit = vec![0];
-                    check.find = None;
-                }
-                check.polling = polling;
-                step.expect = check.asserts().then_some(check);
-            }
-            Verb::LogGrep(grep) => {
-                let filters = std::mem::take(&mut grep.contains);
-                grep.regex = None;
-                let since = grep.since.take();
-                grep.not_contains.clone_from(&said.not_contains);
-                grep.contains.clone_from(&said.contains);
-                grep.regex.clone_from(&said.regex);
-                grep.count = said.count;
-                grep.since = since;
-                grep.lines = output.map(|output| self.sample(output, &filters));
-                if !grep.asserts() {
-                    grep.contains = filters;
-                }
-                if !grep.asserts() {
-                    return Err("the page does not say what must be in the log".to_owned());
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn check_said(&self, said: &Said, output: Option<&str>, find: Option<String>, texts: &[String]) -> Check {
-        let mut check = Check {
-            find: find.or_else(|| said.find.clone()),
-            stream: said.stream,
-            contains: said.contains.clone(),
-            not_contains: said.not_contains.clone(),
-            regex: said.regex.clone(),
-            exit: said.exit.clone(),
-            fails: said.fails,
-            at_least: said.at_least.clone(),
-            at_most: said.at_most.clone(),
-            ..Check::default()
-        };
-        let output = output.filter(|output| !output.starts_with("command terminated with exit code"));
-        if let Some(output) = output {
-            let pattern = self.sample(output, texts);
-            let one = pattern.lines().count() == 1;
-            let plain = !periplus_core::expect::Pattern::parse(&pattern).is_ok_and(|(read, _)| {
-                read != periplus_core::expect::Pattern::parse(&periplus_core::expect::Pattern::escape(&pattern))
-                    .map_or(read.clone(), |(plain, _)| plain)
-            });
-            if (one && plain) || check.find.is_some() && plain {
-                check.equals = Some(pattern);
-            } else {
-                check.lines = Some(pattern);
-            }
-        }
-        check
-    }
-
-    /// The pattern of a sample: the page fills tokens and parameters with values that are known here.
-    fn sample(&self, output: &str, texts: &[String]) -> String {
-        let mut known = self.known();
-        for (name, param) in &self.draft.params {
-            let template = format!("{{{{{name}}}}}");
-            match (&param.default, param.kind) {
-                (None, ScalarType::Ip) => known.push(Known { value: "192.0.2.10".to_owned(), template }),
-                (None, ScalarType::Cidr) => known.push(Known { value: "192.0.2.0/24".to_owned(), template }),
-                (None, ScalarType::Name) => known.push(Known { value: "example-name".to_owned(), template }),
-                (Some(url), ScalarType::Url) => {
-                    let host = url.split("://").nth(1).and_then(|rest| rest.split(['/', ':', '?']).next());
-                    if let Some(host) = host.filter(|host| host.contains('.')) {
-                        known.push(Known { value: host.to_owned(), template: format!("{{{{host {name}}}}}") });
-                    }
-                }
-                _ => {}
-            }
-        }
-        // Where the command looks for a text with values in it, the sample shows which.
-        for text in texts.iter().filter(|text| text.contains("{{")) {
-            let mut regex = String::new();
-            let mut from = 0;
-            for found in VALUE.find_iter(text) {
-                regex.push_str(&regex::escape(&text[from..found.start()]));
-                regex.push_str(r"\S+?");
-                from = found.end();
-            }
-            regex.push_str(&regex::escape(&text[from..]));
-            if let Ok(regex) = Regex::new(&regex) {
-                known.extend(
-                    regex
-                        .find_iter(output)
-                        .map(|found| Known { value: found.as_str().to_owned(), template: text.clone() }),
-                );
-            }
-        }
-        for token in Token::ALL {
-            let telling =
-                matches!(token, Token::Number | Token::Duration | Token::Hash | Token::Hex | Token::Int | Token::Port);
-            for number in (0..4).filter(|_| telling) {
-                let value = token.example(number).to_owned();
-                if value.len() > 1 && !known.iter().any(|known| known.value == value) {
-                    known.push(Known { value, template: token.to_string() });
-                }
-            }
-        }
-        guess::pattern(output, &known)
     }
 }
 
