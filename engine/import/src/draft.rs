@@ -44,6 +44,8 @@ pub(crate) struct Param {
     pub(crate) env: bool,
     pub(crate) secret: bool,
     pub(crate) values: Vec<String>,
+    /// The regular expression that its value must match.
+    pub(crate) pattern: Option<String>,
     pub(crate) description: Option<String>,
     /// The line that sets it, or uses it first.
     pub(crate) line: usize,

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 use periplus_core::model::{Param, ParamType, ScalarType};
-use periplus_core::params::{self, Given, Outside};
+use periplus_core::params::{self, Given, NothingOutside};
 use periplus_core::source::{Span, Spanned};
 
 /// How a page uses a value.
@@ -53,15 +53,6 @@ pub(crate) fn param_type(name: &str, value: Option<&str>, hints: &[Hint]) -> (Sc
 
 /// Whether a type takes a value.
 fn takes(name: &str, kind: ScalarType, value: &str) -> bool {
-    struct Nothing;
-    impl Outside for Nothing {
-        fn env(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn read(&self, _: &str) -> Result<String, String> {
-            Ok(String::new())
-        }
-    }
     let span = Span::default();
     let param = Param {
         kind: ParamType::Scalar(kind),
@@ -73,7 +64,7 @@ fn takes(name: &str, kind: ScalarType, value: &str) -> bool {
         secret: false,
         span,
     };
-    params::bind(&IndexMap::from([(name.to_owned(), param)]), &Given::default(), &Nothing).is_ok()
+    params::bind(&IndexMap::from([(name.to_owned(), param)]), &Given::default(), &NothingOutside).is_ok()
 }
 
 #[cfg(test)]

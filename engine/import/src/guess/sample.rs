@@ -17,6 +17,9 @@ pub(crate) struct Known {
     pub(crate) template: String,
 }
 
+/// The first port that Linux gives to clients.
+const EPHEMERAL: u16 = 32_768;
+
 /// Texts that differ each time, in the order in which they are looked for, with their token.
 static VOLATILE: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
     [
@@ -116,6 +119,11 @@ fn next(rest: &str, before: &str, out: &str, log: bool, known: &[Known]) -> (usi
             return (found.end(), "[duration]".to_owned());
         }
         if let Some(found) = INT.find(rest) {
+            // A client's port behind an address that has a name.
+            let port = found.as_str().parse::<u16>().is_ok_and(|port| port >= EPHEMERAL);
+            if log && out.ends_with("}}:") && port && ends(found.end()) {
+                return (found.end(), "[port]".to_owned());
+            }
             if CLUSTER.is_match(before) && ends(found.end()) {
                 return (found.end(), "[port]".to_owned());
             }
@@ -217,6 +225,9 @@ mod tests {
     fn named_values_stay_and_brackets_are_escaped_where_they_would_be_read() {
         let known = [Known { value: "3128".to_owned(), template: "{{PORT}}".to_owned() }];
         assert_eq!(pattern("to 10.0.0.1 and 3128, not 31280", &known), "to [ip] and {{PORT}}, not 31280");
+        let known = [Known { value: "10.0.0.1".to_owned(), template: "{{POD_IP}}".to_owned() }];
+        let line = "2026-01-01T00:00:00Z 10.0.0.1:41422 10.0.0.1:3128 - 10.0.0.2:443";
+        assert_eq!(pattern(line, &known), "[timestamp] {{POD_IP}}:[port] {{POD_IP}}:3128 - [addr]");
         assert_eq!(made("[ip] [x] [0] {{a}}"), r"\[ip] [x] [0] \{{a}}");
     }
 }

@@ -109,6 +109,7 @@ impl Reader {
             env: true,
             secret: false,
             values: Vec::new(),
+            pattern: None,
             description,
             line,
         };

@@ -130,9 +130,9 @@ impl Reader {
             said.fails = true;
         } else if words.starts_with("Of the output only what matches") {
             said.find = codes().into_iter().next();
-        } else if words.starts_with("No line may hold") || words.contains(" must not hold ") {
+        } else if words.starts_with("No line may contain") || words.contains(" must not contain ") {
             said.not_contains.extend(codes());
-        } else if words.contains(" must hold \u{1}") {
+        } else if words.contains(" must contain \u{1}") {
             said.contains.extend(codes());
         } else if words.contains(" must match ") {
             said.regex = codes().into_iter().next();
@@ -140,7 +140,7 @@ impl Reader {
             said.at_least = codes().into_iter().next();
         } else if words.starts_with("The number must be at most") {
             said.at_most = codes().into_iter().next();
-        } else if words.starts_with("The number must be ") {
+        } else if words.starts_with("The number must be between ") {
             let mut bounds = codes().into_iter();
             (said.at_least, said.at_most) = (bounds.next(), bounds.next());
         } else if words.starts_with("There must be ") {
@@ -154,14 +154,14 @@ impl Reader {
             said.within =
                 Some(time.replace("min", "m")).filter(|time| periplus_core::model::Duration::parse(time).is_ok());
         }
-        if words.starts_with("Standard error ") || words.starts_with("This stands on standard error") {
+        if words.starts_with("Standard error ") || words.starts_with("It is printed on standard error") {
             said.stream = Some("stderr");
         } else if words.starts_with("The output, standard error included,") {
             said.stream = Some("both");
         }
     }
 
-    /// "There must be a line holding `A` and `B` and matching `C`."
+    /// "There must be a line containing `A` and `B` and matching `C`."
     fn lines(&self, sentence: &Sentence, said: &mut Said) {
         let words = sentence.words.as_str();
         let (holding, matching) = words.split_once("matching").unwrap_or((words, ""));
@@ -195,12 +195,12 @@ mod tests {
         let mut reader = Reader::default();
         reader.names.insert("A".to_owned(), Name::Value("A".to_owned()));
         let said = reader.said(
-            "The command must end with exit code 56, three times in a row. The output must not hold `<title>` or `$A.`. \
+            "The command must end with exit code 56, three times in a row. The output must not contain `<title>` or `$A.`. \
              The command is repeated until this holds, for up to 60 s. You should see:",
         );
         assert_eq!((said.exit, said.consecutive, said.exact), (vec![56], Some(3), true));
         assert_eq!(said.not_contains, ["<title>", "{{A}}."]);
-        let said = reader.said("There must be at least 3 lines holding `  UH  ` and `` ` `` and matching `x.`.");
+        let said = reader.said("There must be at least 3 lines containing `  UH  ` and `` ` `` and matching `x.`.");
         assert_eq!(said.contains, [" UH ", "`"]);
         assert_eq!((said.regex.as_deref(), said.count), (Some("x."), (Some(3), None)));
         let said = reader.said("The command must end with one of the exit codes 3, 4, 5 times in a row.");

@@ -158,6 +158,7 @@ fn param(name: &str, param: &Param) -> Yaml {
         ("optional", flag(param.optional)),
         ("env", param.env.then(|| Yaml::text(name))),
         ("default", default),
+        ("pattern", text(&param.pattern)),
         ("secret", flag(param.secret)),
         ("description", text(&param.description)),
     ])

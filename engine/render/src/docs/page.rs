@@ -120,12 +120,12 @@ impl Writer<'_> {
         let mut table = "| Parameter | Type | Default | Description |\n| --- | --- | --- | --- |".to_owned();
         for (name, param) in params {
             let description = param.description.as_deref().map(inline).unwrap_or_default();
-            let secret = if param.secret { "Secret. " } else { "" };
+            let secret = if param.secret { " (secret)" } else { "" };
             let pattern = param
                 .pattern
                 .as_ref()
                 .map_or_else(String::new, |pattern| format!(" (must match {})", code(&pattern.value)));
-            let description = format!("{secret}{description}{pattern}").trim().to_owned();
+            let description = format!("{description}{secret}{pattern}").trim().to_owned();
             let row = [code(name), kind(param), default(param), description];
             table.push_str(&format!("\n| {} |", row.map(|column| cell(&column)).join(" | ")));
         }
@@ -178,7 +178,7 @@ impl Writer<'_> {
             return;
         }
         self.push("## Check before you start");
-        self.push("Each of these must answer without an error before you change anything:");
+        self.push("Each of these must succeed before you change anything:");
         self.command(&requirements);
     }
 
@@ -203,15 +203,16 @@ impl Writer<'_> {
         if let Some(needs) = &step.needs {
             let links: Vec<String> = needs.iter().map(|id| format!("[{0}](#{0})", id.value)).collect();
             self.push(match links.as_slice() {
-                [] => "This step does not depend on those above it.".to_owned(),
-                links => format!("Of the steps above, this one depends on {} only.", links.join(", ")),
+                [] => "You can do this at any time: it does not depend on the steps above.".to_owned(),
+                [one] => format!("You can do this as soon as {one} is done."),
+                links => format!("You can do this as soon as {} are done.", links.join(" and ")),
             });
         }
         if let Some(doc) = &step.doc {
             self.push(prose(doc));
         }
         if let Some(when) = &step.when {
-            self.push(alert("NOTE", &format!("**Only if** {}; else skip this step.", code(&when.raw))));
+            self.push(alert("NOTE", &format!("Do this step only if {}. Otherwise skip it.", code(&when.raw))));
         }
         let with: Vec<String> = with.map(|step| format!("[{0}](#{0})", step.id.value)).collect();
         if !with.is_empty() {
@@ -225,7 +226,7 @@ impl Writer<'_> {
             && let Verb::ExpectOutput(expect) = &step.verb
             && let Some(of) = &expect.of
         {
-            self.push(format!("There is nothing to type: this is about the output of [{0}](#{0}).", of.value));
+            self.push(format!("Look again at the output of [{0}](#{0}): there is nothing to type.", of.value));
         }
         self.commanded(step, &commands);
         let polling = polling(step).map(|polling| repeated(step, polling));
@@ -286,11 +287,11 @@ impl Writer<'_> {
                 Some(_) => "At the end take back what the steps changed, newest first.".to_owned(),
                 None => "If the changes are not to stay, take them back, newest first.".to_owned(),
             };
-            lead.push_str(" Leave out what was there before you began.");
+            lead.push_str(" Do not delete anything that existed before you started.");
             let kept = cleanup.map_or(&[][..], |cleanup| &cleanup.keep);
             if !kept.is_empty() {
                 let kept: Vec<String> = kept.iter().map(|id| format!("[{0}](#{0})", id.value)).collect();
-                lead.push_str(&format!(" What {} made stays.", kept.join(", ")));
+                lead.push_str(&format!(" The changes of {} are kept.", kept.join(", ")));
             }
             self.push(lead);
             self.command(&taken_back);
@@ -427,7 +428,11 @@ fn requirement(requirement: &Requirement) -> String {
                 .namespace
                 .as_ref()
                 .map_or_else(String::new, |namespace| format!(" in namespace {}", words::code(&namespace.raw)));
-            format!("the {} {}{namespace}", inline(&object.kind.raw), words::code(&which.raw))
+            let (article, labelled) = match object.which {
+                Which::Name(_) => ("the", ""),
+                Which::Selector(_) => ("a", "labelled "),
+            };
+            format!("{article} {} {labelled}{}{namespace}", inline(&object.kind.raw), words::code(&which.raw))
         }
         Requirement::Serves { kind, api_version } => {
             format!("a cluster that knows {} of {}", words::code(&kind.raw), words::code(&api_version.raw))
@@ -491,7 +496,7 @@ fn on_failure(step: &Step) -> Option<String> {
         Verb::Exec(exec) if exec.effect == Effect::Change => {
             format!("If it fails, look at what it did so far before you repeat it; see [If a step fails]({FAILURE}).")
         }
-        Verb::Exec(_) => format!("If it goes wrong, look up the exit code under [If a step fails]({FAILURE})."),
+        Verb::Exec(_) => format!("If it fails, see [If a step fails]({FAILURE})."),
         Verb::LogGrep(_) => format!("If the log says otherwise, see [If a step fails]({FAILURE})."),
         Verb::Apply(_) | Verb::Wait(_) | Verb::Patch(_) if waits(step) => {
             format!("If it does not become ready, see [If a step fails]({FAILURE}).")

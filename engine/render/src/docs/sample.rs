@@ -57,7 +57,7 @@ impl Samples<'_> {
             expected.output = Some(values.collect::<Vec<_>>().join(" "));
         }
         if matches!(&step.verb, Verb::Patch(patch) if patch.yaml_in.is_some()) {
-            expected.must.push("The lines that come first show what is changed.".to_owned());
+            expected.must.push("First you see the difference.".to_owned());
         }
         let object = match (&step.verb, &step.expect_object) {
             (Verb::ExpectObject(object), _) | (_, Some(object)) => Some(&object.presence),
@@ -124,7 +124,7 @@ impl Samples<'_> {
         let checks = &grep.checks;
         let mut expected = Expected::default();
         let what = [
-            (!checks.contains.is_empty()).then(|| format!("holding {}", all(&checks.contains, " and "))),
+            (!checks.contains.is_empty()).then(|| format!("containing {}", all(&checks.contains, " and "))),
             checks.regex.as_ref().map(|regex| format!("matching {}", words::code(&regex.raw))),
         ];
         let what: Vec<String> = what.into_iter().flatten().collect();
@@ -142,7 +142,7 @@ impl Samples<'_> {
             _ => {}
         }
         if !checks.not_contains.is_empty() {
-            expected.must.push(format!("No line may hold {}.", all(&checks.not_contains, " or ")));
+            expected.must.push(format!("No line may contain {}.", all(&checks.not_contains, " or ")));
         }
         if let Some(lines) = &checks.lines {
             expected.output = Some(self.examples.lines(&lines.raw));
@@ -224,23 +224,25 @@ fn texts(check: &Check) -> Vec<String> {
         must.push(format!("Of the output only what matches {} counts.", words::code(&find.raw)));
     }
     if !check.contains.is_empty() {
-        must.push(format!("{stream} must hold {}.", all(&check.contains, " and ")));
+        must.push(format!("{stream} must contain {}.", all(&check.contains, " and ")));
     }
     if !check.not_contains.is_empty() {
-        must.push(format!("{stream} must not hold {}.", all(&check.not_contains, " or ")));
+        must.push(format!("{stream} must not contain {}.", all(&check.not_contains, " or ")));
     }
     if let Some(regex) = &check.regex {
         must.push(format!("{stream} must match {}.", words::code(&regex.raw)));
     }
     let bound = |text: &Text| code(&words::shell_names(&text.raw));
     match (&check.at_least, &check.at_most) {
-        (Some(least), Some(most)) => must.push(format!("The number must be {} to {}.", bound(least), bound(most))),
+        (Some(least), Some(most)) => {
+            must.push(format!("The number must be between {} and {}.", bound(least), bound(most)))
+        }
         (Some(least), None) => must.push(format!("The number must be at least {}.", bound(least))),
         (None, Some(most)) => must.push(format!("The number must be at most {}.", bound(most))),
         (None, None) => {}
     }
     if check.stream == Stream::Stderr && has_sample {
-        must.push("This stands on standard error.".to_owned());
+        must.push("It is printed on standard error.".to_owned());
     }
     must
 }

@@ -13,11 +13,13 @@ use crate::outline::Unit;
 use crate::shell::parse;
 use crate::write::{Yaml, object};
 
-static OBJECT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^the (\S+) `([^`]+)`(?: in namespace `([^`]+)`)?$"));
+static OBJECT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?:the|a) (\S+) (?:labelled )?`([^`]+)`(?: in namespace `([^`]+)`)?$"));
 static SERVES: LazyLock<Regex> = LazyLock::new(|| pattern(r"^a cluster that knows `([^`]+)` of `([^`]+)`$"));
 static ACCESS_LOG: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^an access log of the mesh's sidecars, as (text|json)"));
 static SIDECAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^an Istio sidecar in the pods with `([^`]+)`$"));
+static PATTERN: LazyLock<Regex> = LazyLock::new(|| pattern(r" ?\(must match `+ ?(.+?) ?`+\)$"));
 static CAN: LazyLock<Regex> = LazyLock::new(|| pattern(r"^the permission to `([^`]+)` `([^`]+)`$"));
 
 impl Reader {
@@ -29,12 +31,16 @@ impl Reader {
             let code = |text: &str| text.trim().trim_matches('`').to_owned();
             self.taken.insert(name.clone());
             self.names.insert(name.clone(), Name::Value(name.clone()));
-            let secret = description.starts_with("Secret.");
-            let description = description.trim_start_matches("Secret.").trim().to_owned();
+            let pattern = PATTERN.captures(description).map(|found| found[1].to_owned());
+            let description = PATTERN.replace(description, "");
+            let description = description.trim();
+            let secret = description.ends_with("(secret)");
+            let description = description.trim_end_matches("(secret)").trim().to_owned();
             self.declare(&name, None, Some(description).filter(|text| !text.is_empty()), 0);
             let Some(param) = self.draft.params.get_mut(&name) else { continue };
             param.env = false;
             param.secret = secret;
+            param.pattern = pattern;
             let scalar = |kind: &str| ScalarType::TABLE.iter().find(|(own, _)| *own == kind).map(|(_, kind)| *kind);
             if let Some(of) = kind.strip_prefix("list of ") {
                 param.of_list = true;

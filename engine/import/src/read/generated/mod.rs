@@ -99,9 +99,9 @@ impl Reader {
         let mut prose = unit.prose.clone();
         let mut needs = None;
         if let Some(first) = prose.first() {
-            if first.starts_with("This step does not depend on") {
+            if first.starts_with("You can do this at any time") {
                 needs = Some(Vec::new());
-            } else if first.starts_with("Of the steps above, this one depends on") {
+            } else if first.starts_with("You can do this as soon as") {
                 needs = Some(LINK.captures_iter(first).map(|link| link[1].to_owned()).collect());
             }
             if needs.is_some() {
@@ -110,7 +110,7 @@ impl Reader {
         }
         // Between the prose and the commands stand sentences of the page's own.
         let own = prose.iter().position(|text| {
-            text.starts_with("There is nothing to type:")
+            text.starts_with("Look again at the output of")
                 || text.starts_with("The command is written out for ")
                 || text.starts_with("This step cannot be done by hand")
         });
@@ -129,8 +129,8 @@ impl Reader {
         for (word, text) in &unit.alerts {
             if let (&"WARNING", Some(impact)) = (word, text.strip_prefix("**Impact:** ")) {
                 step.impact = Some(self.named(&impact.replace('\n', " ")));
-            } else if let Some(rest) = text.strip_prefix("**Only if** ") {
-                let end = rest.rfind("; else skip this step.").unwrap_or(rest.len());
+            } else if let Some(rest) = text.strip_prefix("Do this step only if ") {
+                let end = rest.rfind(". Otherwise skip it.").unwrap_or(rest.len());
                 let code = rest[..end].trim();
                 let marks = code.len() - code.trim_start_matches('`').len();
                 let inner = code.get(marks..code.len() - marks).unwrap_or(code);
@@ -153,7 +153,7 @@ impl Reader {
 
     /// A step that looks at what a step above prints.
     fn judged_above(&mut self, unit: &Unit, told: &[String]) -> Result<Step, String> {
-        let of = told.first().filter(|text| text.starts_with("There is nothing to type:"));
+        let of = told.first().filter(|text| text.starts_with("Look again at the output of"));
         let Some(of) = of.and_then(|text| LINK.captures(text)).map(|link| link[1].to_owned()) else {
             return Err("the page says that this step cannot be done by hand".to_owned());
         };
