@@ -235,7 +235,7 @@ fn texts(check: &Check) -> Vec<String> {
     let bound = |text: &Text| code(&words::shell_names(&text.raw));
     match (&check.at_least, &check.at_most) {
         (Some(least), Some(most)) => {
-            must.push(format!("The number must be between {} and {}.", bound(least), bound(most)))
+            must.push(format!("The number must be between {} and {}.", bound(least), bound(most)));
         }
         (Some(least), None) => must.push(format!("The number must be at least {}.", bound(least))),
         (None, Some(most)) => must.push(format!("The number must be at most {}.", bound(most))),
