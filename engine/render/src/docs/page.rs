@@ -229,6 +229,14 @@ impl Writer<'_> {
             self.push(format!("Look again at the output of [{0}](#{0}): there is nothing to type.", of.value));
         }
         self.commanded(step, &commands);
+        if !commands.keeps.is_empty() {
+            let files: Vec<String> = commands.keeps.iter().map(|file| code(file)).collect();
+            self.push(format!(
+                "The state before is kept in {} for the [clean-up](#clean-up). Do this step once: the second time, it \
+                 would keep the state after.",
+                files.join(" and ")
+            ));
+        }
         let polling = polling(step).map(|polling| repeated(step, polling));
         let expected = self.samples.of(step, &commands).markdown(polling.as_deref());
         self.blocks.extend(expected);

@@ -49,6 +49,8 @@ pub struct Commanded {
     /// Names whose example value is written out in the block, since the shell cannot say what the runbook asks for:
     /// lists, blocks such as `{{#if}}`, and helpers that have no equivalent. In order, each once.
     pub filled_in: Vec<String>,
+    /// Files that keep the state before the change, for the clean-up. The block writes them anew each time.
+    pub keeps: Vec<String>,
 }
 
 /// What a command prints.
@@ -139,8 +141,18 @@ impl<'a> Commands<'a> {
             block: (!block.is_empty()).then(|| block.text()),
             prints: lines.map(|lines| Printed { pattern: lines.join("\n") }),
             filled_in: scribe.filled_in(),
+            keeps: self.keeps(step),
         };
         (commanded, scribe.functions())
+    }
+
+    /// The files that a step writes for the clean-up.
+    fn keeps(&self, step: &Step) -> Vec<String> {
+        let trace = self.position(step).and_then(|position| self.traces.get(position));
+        trace.map_or_else(Vec::new, |trace| {
+            let altered = trace.altered.iter().map(|(_, before)| before.clone());
+            trace.before.iter().filter(|_| trace.restores).cloned().chain(altered).collect()
+        })
     }
 
     /// The functions of the shell that the steps and the clean-up call: they have to be defined before.

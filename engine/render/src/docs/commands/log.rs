@@ -1,7 +1,7 @@
 //! `kubectl logs … | grep`: lines that were written since a step.
 //!
-//! A container's log is read from a time on that an earlier block noted. Of a file only the last lines are looked at,
-//! except where lines are counted or must not be there: then an earlier block noted how many lines it had.
+//! A container's log is read from a time on that an earlier block noted, a file from a line on. Of a file whose reader may
+//! be skipped only the last lines are looked at, since it may not be there to be marked.
 
 use periplus_core::model::verb::{LogGrep, Verb};
 use periplus_core::model::{Duration, LogChecks, PodRef, Polling, Step, StepId};
@@ -42,9 +42,11 @@ fn is_bounded(grep: &LogGrep) -> bool {
     !grep.checks.not_contains.is_empty() || grep.checks.count.is_some_and(|count| count.max.is_some())
 }
 
-/// Whether lines of a file before the window would change the judgement.
-fn counts(grep: &LogGrep) -> bool {
-    is_bounded(grep) || grep.checks.count.is_some_and(|count| count.min > 1)
+/// Whether the lines that a file has are counted before the window opens. A step that may be skipped says nothing of
+/// where the file is, unless lines before the window would change the judgement.
+fn is_marked(reader: &Step, grep: &LogGrep) -> bool {
+    let counts = is_bounded(grep) || grep.checks.count.is_some_and(|count| count.min > 1);
+    counts || grep.since.is_some() && reader.when.is_none()
 }
 
 impl<'b> Scribe<'b> {
@@ -106,7 +108,7 @@ impl<'b> Scribe<'b> {
     fn mark_variable(&self, reader: &Step, grep: &LogGrep) -> Option<String> {
         let since = grep.since.as_ref().map_or(&reader.id.value, |since| &since.value);
         let Some(file) = &grep.file else { return Some(format!("SINCE_{}", upper(since))) };
-        if !counts(grep) {
+        if !is_marked(reader, grep) {
             return None;
         }
         // Readers of one file share a mark; of two files each has its own.
@@ -122,7 +124,7 @@ impl<'b> Scribe<'b> {
         for step in steps {
             if let Verb::LogGrep(other) = &step.verb
                 && other.file.is_some()
-                && counts(other)
+                && is_marked(step, other)
                 && other.since.as_ref().map_or(&step.id.value, |since| &since.value) == since
                 && !first.iter().any(|known| same(known, other))
             {

@@ -2,7 +2,7 @@
 
 use periplus_core::model::verb::{Patch, PatchKind};
 use periplus_core::model::{ObjectRef, Text, Tree, Which};
-use periplus_core::source::{Node, NodeKind};
+use periplus_core::source::{Node, NodeKind, Scalar, Style};
 use periplus_core::template::Flavour;
 use periplus_core::yaml_edit;
 use serde_json::Value;
@@ -189,7 +189,10 @@ impl Scribe<'_> {
             NodeKind::Map(entries) => {
                 let mut out = ShellText::literal("{");
                 for (at, (key, value)) in entries.iter().enumerate() {
-                    let key = self.flow(key);
+                    let key = match &key.kind {
+                        NodeKind::Scalar(key) => self.scalar(&Scalar { text: key.text.clone(), style: Style::Quoted }),
+                        NodeKind::List(_) | NodeKind::Map(_) => self.flow(key),
+                    };
                     out = if at > 0 { out.and(", ") } else { out }.with(key).and(": ").with(self.flow(value));
                 }
                 out.and("}")

@@ -1,6 +1,6 @@
 //! `requires:` as commands that show whether it is met.
 
-use periplus_core::model::{Requirement, Text};
+use periplus_core::model::{Requirement, Text, Which};
 
 use super::kinds;
 use super::layout::{Block, Command};
@@ -11,11 +11,30 @@ use super::word::ShellText;
 /// Namespace of Istio's control plane.
 const ISTIO_SYSTEM: &str = "istio-system";
 
+/// Resources that are in no namespace, which kubectl warns of when one is named.
+const CLUSTER_WIDE: [&str; 7] = [
+    "clusterrolebindings",
+    "clusterroles",
+    "customresourcedefinitions",
+    "namespaces",
+    "nodes",
+    "persistentvolumes",
+    "storageclasses",
+];
+
 impl Scribe<'_> {
-    /// One command for each requirement, in the order of the runbook.
+    /// A command or two for each requirement, in the order of the runbook; each ends with an error where it is not met.
     pub(super) fn requirements(&self) -> Block {
         let mut block = Block::default();
         for requirement in &self.commands.runbook.requires {
+            if let Requirement::Serves { api_version, .. } = requirement {
+                let version = self.text(api_version).word();
+                block.pipeline(
+                    "",
+                    &[Command::new("kubectl api-versions"), Command::new(format!("grep -Fx {version}"))],
+                    "",
+                );
+            }
             block.pipeline("", &self.requirement(requirement), "");
         }
         block
@@ -23,7 +42,11 @@ impl Scribe<'_> {
 
     fn requirement(&self, requirement: &Requirement) -> Vec<Command> {
         match requirement {
-            Requirement::Object(object) => vec![self.kubectl("get", object)],
+            Requirement::Object(object) => match object.which {
+                Which::Name(_) => vec![self.kubectl("get", object)],
+                // kubectl finds nothing without an error.
+                Which::Selector(_) => vec![self.kubectl("get", object).arg("-o name"), Command::new("grep .")],
+            },
             Requirement::Serves { kind, api_version } => {
                 let group = match (api_version.has_template(), kinds::group(&api_version.raw)) {
                     (true, _) => None,
@@ -43,9 +66,10 @@ impl Scribe<'_> {
                     .args(self.in_namespace(namespace.as_ref()))
                     .arg(format!("-l {}", self.word(selector)))
                     .arg(super::path::output(&ShellText::literal(containers)));
-                vec![get, Command::new("grep istio-proxy")]
+                let each = "awk '{ print } !/istio-proxy/ { lacks = 1 } END { exit lacks || !NR }'";
+                vec![get, Command::new(each)]
             }
-            Requirement::AccessLog(_) => {
+            Requirement::AccessLog(encoding) => {
                 // Of the revision that the runbook names by a parameter, else of the default one.
                 let named = self.commands.runbook.params.contains_key("MESH_CONFIG");
                 let name =
@@ -53,7 +77,9 @@ impl Scribe<'_> {
                 let get = Command::new(format!("kubectl get configmap {}", name.word()))
                     .arg(format!("-n {ISTIO_SYSTEM}"))
                     .arg("-o jsonpath='{.data.mesh}'");
-                vec![get, Command::new("grep accessLog")]
+                // The encoding is text unless it is said to be something else, which the reader then sees.
+                let line = if encoding.value == "json" { "Encoding: *JSON" } else { "(File|Encoding): *[^\" ]" };
+                vec![get, Command::new(format!("grep -E '^accessLog{line}'"))]
             }
             Requirement::Can(can) => {
                 let resource = self.text(&can.resource);
@@ -69,9 +95,12 @@ impl Scribe<'_> {
                     (Some(group), None) => resource.and(".").with(self.text(group)),
                 };
                 let namespace: Option<&Text> = can.namespace.as_ref();
-                let place = self.in_namespace(namespace).unwrap_or_else(|| "--all-namespaces".to_owned());
+                let place = match resource.as_literal().and_then(|resource| resource.split(['.', '/']).next()) {
+                    Some(plural) if CLUSTER_WIDE.contains(&plural) => None,
+                    _ => Some(self.in_namespace(namespace).unwrap_or_else(|| "--all-namespaces".to_owned())),
+                };
                 let verb = self.word(&can.verb);
-                vec![Command::new(format!("kubectl auth can-i {verb} {}", resource.word())).arg(place)]
+                vec![Command::new(format!("kubectl auth can-i {verb} {}", resource.word())).args(place)]
             }
         }
     }

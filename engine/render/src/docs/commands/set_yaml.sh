@@ -5,7 +5,7 @@ set_yaml() {
     function keep(text) { out = out text "\n" }
     function add(    i) {
       for (i = found + 1; i <= n && value != ""; i++)
-        keep(substr(blanks, 1, 2 * i - 2) key[i] ":" (i < n ? "" : " " value))
+        keep(substr(blanks, 1, 2 * i - 2) key[i] ":" (i < n ? "" : " " value note))
       done = 1
     }
     BEGIN {
@@ -25,15 +25,21 @@ set_yaml() {
       below = 0
       if (!done && column < 2 * found) add()          # the mapping ends, and the key was not in it
       if (!done && column == 2 * found) {
-        name = key[found + 1]
-        rest = substr(text, length(name) + 1)
-        if (index(text, name) == 1 && rest ~ /^ *:( |$)/) {
-          if (found + 1 == n) { add(); old = 1; next }
+        quote = substr(text, 1, 1)                    # a key may be written in quotes
+        if (quote ~ /["\047]/) { here = substr(text, 2); here = substr(here, 1, index(here, quote) - 1); cut = length(here) + 3 }
+        else { cut = match(text, / *:( |$)/); here = substr(text, 1, cut - 1) }
+        rest = substr(text, cut)
+        name = key[found + 1]; gsub(/^"|"$/, "", name)
+        if (here == name && rest ~ /^ *:( |$)/) {
+          if (found + 1 == n) {
+            if (rest ~ /^ *: +[^] "\047#&*!|>{}[][^#]* #/) note = substr(rest, match(rest, / +#/))
+            add(); old = 1; next
+          }
           if (rest !~ /^ *: *([{] *[}]|~|null)? *(#.*)?$/) odd = NR
-          if (value != "") $0 = substr(blanks, 1, column) name ":"
+          if (value != "" && rest ~ /[{}~]|null/) $0 = substr(blanks, 1, column) key[found + 1] ":"
           found++
           below = 1
-        } else if (text ~ /^["\047?&*!|>{[-]/ || text !~ /:( |$)/) odd = NR
+        } else if (text ~ /^[?&*!|>{[-]/ || rest !~ /^ *:( |$)/) odd = NR
       }
       if (/[\r\t]/) odd = NR
       keep($0)
