@@ -74,6 +74,10 @@ impl Decoder<'_> {
 
     fn exits(&mut self, object: &mut Object<'_>) -> Option<Exits> {
         let exit = object.take("exit").map(|node| {
+            if matches!(&node.kind, NodeKind::List(codes) if codes.is_empty()) {
+                let problem = Diagnostic::error(Code::AssertsNothing, node.span, "`exit` names no code".to_owned());
+                self.problems.push(problem.help("name the codes that are right, or leave `exit` out: then it is 0"));
+            }
             let codes = self.one_or_list(node, |decoder, item| decoder.integer(item, 0, 255));
             (codes.into_iter().filter_map(|code| i32::try_from(code).ok()).collect::<Vec<_>>(), node.span)
         });

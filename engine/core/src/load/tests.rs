@@ -171,3 +171,12 @@ fn scripts_have_a_bound() {
     let text = format!("- id: a\n  exec:\n    {EXEC}\n    sh: |\n      : {}\n", "x".repeat(70_000));
     assert_eq!(found(&text), [(Code::TooLong, String::new())]);
 }
+
+#[test]
+fn a_list_of_no_exit_code_asserts_nothing() {
+    let exec =
+        |check: &str| format!("- id: a\n  exec: {{in: {{pod: p}}, command: [x]}}\n  expect-output: {{{check}}}\n");
+    let problems = found(&exec("exit: []"));
+    assert!(matches!(problems.as_slice(), [(Code::AssertsNothing, _)]), "{problems:?}");
+    assert!(found(&exec("exit: [0, 3]")).is_empty());
+}

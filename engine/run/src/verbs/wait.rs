@@ -57,6 +57,10 @@ async fn await_all(
         .into_iter()
         .filter(|at| verb.object.is_some() || !rollout || WORKLOADS.contains(&at.resource.kind.as_str()))
         .collect();
+    if addresses.is_empty() && verb.object.is_some() && verb.condition == WaitCondition::Deletion {
+        // Gone already, as `kubectl wait --for=delete` takes it: who deletes and then waits may come late.
+        return Ok(Done { note: "nothing is left".to_owned(), ..Done::default() });
+    }
     if addresses.is_empty() {
         let what = if rollout {
             "nothing was written that rolls out: no Deployment, StatefulSet or DaemonSet"
