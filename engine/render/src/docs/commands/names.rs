@@ -225,8 +225,9 @@ const TAKEN: [&str; 22] = [
 ];
 
 /// What the commands themselves call variables, and what zsh keeps for itself under a small letter.
-const OURS: [&str; 10] =
-    ["attempt", "output", "code", "in_a_row", "path", "status", "argv", "options", "prompt", "signals"];
+const OURS: [&str; 12] = [
+    "attempt", "output", "errors", "both", "code", "in_a_row", "path", "status", "argv", "options", "prompt", "signals",
+];
 
 /// The shell variable that holds a name's value.
 pub(super) fn variable(name: &str) -> String {

@@ -98,6 +98,20 @@ fn checks() {
         ("numbers in time", case("{find: '[0-9]+', at-least: '{{PORT}}', at-most: 9.5, within: 2s}")),
         ("no use in waiting", case("{contains: ok, stop-on: {contains: response 407}, within: 2s}")),
         (
+            "no use in waiting once all of this holds",
+            case("{find: a+, equals: aa, stop-on: {find: '[a-z]+', contains: [b, c], exit: [6, 7]}, within: 2s}"),
+        ),
+        (
+            "errors that no waiting mends",
+            case("{equals: ok, stop-on: {stream: stderr, contains: no route}, within: 2s}"),
+        ),
+        ("errors in time", case("{stream: stderr, contains: no, exit: 7, within: 2s}")),
+        ("just these errors in time", case("{stream: stderr, equals: no, exit: 7, within: 2s}")),
+        ("both in any order", case("{stream: both, contains: [a, b]}")),
+        ("both in their order", case("{stream: both, lines: \"a\\nb\"}")),
+        ("both in their order, in time", case("{stream: both, equals: \"a\\nb\", fails: true, within: 2s}")),
+        ("both, narrowed", case("{stream: both, find: '[ab]', equals: \"a\\nb\"}")),
+        (
             "what is captured",
             format!(
                 "{exec}{{lines: 'pid [int:PID] of [word:WHO]', within: 2s}}\n  capture: {{X: {{find: 'of (\\w+)', default: none}}}}\n"
@@ -111,7 +125,12 @@ fn checks() {
     let first = commands.step(&runbook.steps[0]).block.expect("a block");
     parses(&first);
     assert_eq!(commands.step(&runbook.steps[1]).block, None);
-    let shown = format!("{}== a check below\n{first}\n", cases(&all));
+    let streams = steps(
+        "- id: s\n  exec: {in: {pod: p}, command: [run]}\n  expect-output: {stream: stderr, contains: no, fails: true, within: 3s}\n- id: t\n  expect-output: {of: s, contains: b}\n",
+    );
+    let other = Commands::new(&streams).step(&streams.steps[0]).block.expect("a block");
+    parses(&other);
+    let shown = format!("{}== a check below\n{first}\n\n== below, of the other stream\n{other}\n", cases(&all));
     insta::assert_snapshot!(shown);
 }
 
