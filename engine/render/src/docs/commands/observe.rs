@@ -9,6 +9,7 @@ use periplus_core::model::{Capture, CaptureFrom, Check, Duration, ExpectOutput, 
 use super::check::{Looked, ended};
 use super::layout::{Block, Command};
 use super::names::variable;
+use super::pattern::Line;
 use super::regex;
 use super::scribe::Scribe;
 
@@ -196,11 +197,14 @@ impl<'b> Scribe<'b> {
         }
         for expect in all {
             let output = format!("<<< \"${}\"", heard.variable(expect.check.stream));
-            for line in expect.check.lines.iter().flat_map(|lines| self.pattern(&lines.raw)) {
+            let lines: Vec<Line> = expect.check.lines.iter().flat_map(|lines| self.pattern(&lines.raw)).collect();
+            for (at, line) in lines.iter().enumerate() {
+                let like = lines[..at].iter().filter(|before| before.is_like(line)).count();
+                let take = if like == 0 { "head -n 1".to_owned() } else { format!("sed -n {}p", like + 1) };
                 for name in line.captures() {
                     let sed = super::word::quote(&line.capture(name));
                     let variable = variable(name);
-                    let stages = [Command::new("sed -nE").arg(sed).arg(output.as_str()), Command::new("head -n 1")];
+                    let stages = [Command::new("sed -nE").arg(sed).arg(output.as_str()), Command::new(take.as_str())];
                     block.pipeline(&format!("export {variable}=$("), &stages, ")");
                 }
             }

@@ -95,6 +95,8 @@ fn checks() {
         ("several in a row", case("{fails: true, not-contains: ok, within: 10s, every: 2s, consecutive: 3}")),
         ("lines in time", case("{lines: \"a [int] b  c\\n...\\n[ip]\", within: 2s}")),
         ("values in time", case("{json: {a: {b: c.d, n: 1}, e: [x]}, within: 2s}")),
+        ("nothing, in time", case("{json: {z: null, n: 2, b: null}, within: 2s}")),
+        ("lines of one shape", case("{lines: \"p [ip:A]\\nq [int]\\np [ip:B] \\nq [int:C]\"}")),
         ("numbers in time", case("{find: '[0-9]+', at-least: '{{PORT}}', at-most: 9.5, within: 2s}")),
         ("no use in waiting", case("{contains: ok, stop-on: {contains: response 407}, within: 2s}")),
         (
