@@ -38,7 +38,7 @@ impl Names {
     pub(super) fn of(runbook: &Runbook) -> Self {
         let mut names = Self { shapes: BTreeMap::new(), example: Scope::new(), marks: Scope::new() };
         for (name, param) in &runbook.params {
-            names.add(name, shape(&param.kind), example(param));
+            names.add(name, shape(&param.kind), example(name, param));
         }
         let cleanup = runbook.cleanup.iter().flat_map(|cleanup| &cleanup.steps);
         for step in runbook.steps.iter().chain(cleanup).chain(&runbook.on_failure) {
@@ -164,7 +164,14 @@ fn captured(capture: &Capture) -> (Shape, Value) {
 }
 
 /// The default of a parameter as its type has it, else a value that its type accepts.
-fn example(param: &Param) -> Value {
+fn example(name: &str, param: &Param) -> Value {
+    // Only the path of a file is known here, and its text is the value.
+    let text = || Value::from(format!("<TEXT_OF_{}>", name.to_uppercase()));
+    match &param.kind {
+        ParamType::Scalar(ScalarType::File) if param.default.is_some() || !param.optional => return text(),
+        ParamType::List(ScalarType::File) => return Value::Array(vec![text()]),
+        _ => {}
+    }
     let typed = |kind: ScalarType, text: &str| match kind {
         ScalarType::Port | ScalarType::Int => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
         ScalarType::Number => text.parse::<f64>().map_or_else(|_| Value::from(text), Value::from),

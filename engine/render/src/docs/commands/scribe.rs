@@ -113,7 +113,8 @@ impl<'b> Scribe<'b> {
                 let space = " ".repeat(usize::try_from(columns.as_u64()?).ok()?.min(64));
                 format!("$(printf '%s\\n' {word} | sed 's/^/{space}/')")
             }
-            "json" | "yaml" | "quote" if flavour == Flavour::Manifest => {
+            // As YAML a value may be written in many ways; in a manifest that of JSON will do.
+            "json" | "yaml" | "quote" if flavour == Flavour::Manifest || helper != "yaml" => {
                 let shape = if let Expression::Name(name) = of { self.shape(name) } else { Shape::Text };
                 return Some(match shape {
                     Shape::Number if helper != "quote" => value,

@@ -67,6 +67,11 @@ fn exec() {
             "- id: s\n  exec:\n    in: {pod: p}\n    env: {TEXT: other}\n    sh: |\n      echo {{TEXT}} \"{{IP}}x\" '{{PORT}}' {{{NAME}}} {{host SITE}}\n      cat <<END\n      {{IP}}\n      END\n      # {{PORT}}\n",
         ),
         (
+            "JSON in words",
+            "- id: s\n  exec: {in: {pod: p}, command: [run, '{\"a\": {{json TEXT}}, \"n\": {{json PORT}}}', '{{quote IP}}']}\n",
+        ),
+        ("JSON in a script", "- id: s\n  exec: {in: {pod: p}, sh: 'run {{json TEXT}}'}\n"),
+        (
             "a list in a script",
             "- id: s\n  exec: {in: {pod: p}, sh: 'for h in {{#each HOSTS}}{{this}} {{/each}}; do echo $h; done'}\n",
         ),
@@ -341,4 +346,21 @@ fn nothing_ends_the_shell_of_the_reader() {
             assert!(!matches!(first, "exit" | "set" | "return" | "exec" | "logout" | "trap"), "{line}");
         }
     }
+}
+
+#[test]
+fn a_file_whose_text_is_not_known_has_a_placeholder() {
+    let runbook = read(
+        "apiVersion: periplus.dev/v1\nkind: Runbook\nmetadata: {name: x}\nparams:\n  CA: {type: file, default: ca.pem}\n  \
+         KEY: {type: file}\nsteps:\n- id: s\n  namespace: a\n  apply:\n    manifest: |\n      apiVersion: v1\n      \
+         kind: ConfigMap\n      metadata: {name: x}\n      data:\n        {{#if CA}}\n        ca: {{json CA}}\n        \
+         {{/if}}\n        key: {{json KEY}}\n- id: t\n  namespace: a\n  apply:\n    manifest: |\n      apiVersion: v1\n      \
+         kind: ConfigMap\n      metadata: {name: x}\n      data: {ca: {{json CA}}}\n",
+        &[("ca.pem", "-----\n")],
+    );
+    let commands = Commands::new(&runbook);
+    let block = commands.step(&runbook.steps[0]).block.expect("a block");
+    assert!(block.contains("ca: \"<TEXT_OF_CA>\"\n  key: \"<TEXT_OF_KEY>\"\n"), "{block}");
+    let block = commands.step(&runbook.steps[1]).block.expect("a block");
+    assert!(block.contains("ca: $(json \"$CA\")"), "{block}");
 }
