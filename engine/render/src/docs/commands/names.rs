@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use periplus_core::expect::{Pattern, PatternPart, Token};
 use periplus_core::model::verb::Verb;
 use periplus_core::model::{Capture, CaptureFrom, Param, ParamType, Runbook, ScalarType, Step};
+use periplus_core::source::{Node, NodeKind};
 use periplus_core::template::Scope;
 use serde_json::Value;
 
@@ -74,6 +75,22 @@ impl Names {
         self.shapes.keys().fold(text.to_owned(), |text, name| {
             text.replace(&format!("{MARK}{name}{MARK}"), &format!("{{{{{name}}}}}"))
         })
+    }
+}
+
+impl Names {
+    /// As [`Names::unmark`], for all texts of a tree.
+    pub(super) fn unmark_tree(&self, node: &mut Node) {
+        match &mut node.kind {
+            NodeKind::Scalar(scalar) => scalar.text = self.unmark(&scalar.text),
+            NodeKind::List(items) => items.iter_mut().for_each(|item| self.unmark_tree(item)),
+            NodeKind::Map(entries) => {
+                for (key, value) in entries {
+                    self.unmark_tree(key);
+                    self.unmark_tree(value);
+                }
+            }
+        }
     }
 }
 

@@ -42,6 +42,22 @@ fn apply() {
             "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: a}\n      ---\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: b, namespace: other}\n      ---\n      apiVersion: v1\n      kind: Namespace\n      metadata: {name: third}\n",
         ),
         (
+            "a list of objects in two namespaces",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: List\n      items:\n      - apiVersion: v1\n        kind: ConfigMap\n        metadata: {name: a}\n        data: {x: {{json TEXT}}, y: '{{IP}}'}\n      - apiVersion: v1\n        kind: ConfigMap\n        metadata: {name: b, namespace: other}\n",
+        ),
+        (
+            "a list that has to be written out",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: List\n      items:\n      - apiVersion: v1\n        kind: ConfigMap\n        metadata: {name: a}\n        data: {x: {{json PORT}}, y: '{{default \"z\" NAME}}'}\n      - apiVersion: v1\n        kind: ConfigMap\n        metadata: {name: b, namespace: other}\n",
+        ),
+        (
+            "kubectl's order is that of its calls",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: a}\n      ---\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: b, namespace: other}\n      ---\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: c}\n",
+        ),
+        (
+            "a list of objects that all have a namespace",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: List\n      items:\n      - {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: one}}\n      - {apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: other}}\n",
+        ),
+        (
             "a file, taken over from other managers, and a wait",
             "- id: s\n  apply: {file: a.yaml, force: true}\n  wait: {for: 'jsonpath={.data.x}={{PORT}}', timeout: 90s}\n",
         ),
