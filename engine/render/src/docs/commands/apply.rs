@@ -19,43 +19,16 @@ struct Call<'b> {
     input: ShellText,
     /// Whether a file stands behind the input, which then cannot be told apart.
     has_input: bool,
+    in_files: Vec<Object>,
+    in_input: Vec<Object>,
 }
 
 impl<'b> Scribe<'b> {
     /// The block of an `apply`.
     pub(super) fn apply(&self, apply: &'b Apply) -> Block {
-        let manifests = documents(apply, &self.commands.names);
-        let mut calls: Vec<Call<'b>> = Vec::new();
-        let needs = |objects: &[Object]| objects.is_empty() || objects.iter().any(Object::needs_namespace);
-        let namespace = self.namespace(apply.namespace.as_ref());
-        // kubectl refuses a namespace that differs from an object's own.
-        let differs = |object: &Object| {
-            object.namespace.is_some() && object.namespace.as_deref() != namespace.map(|text| text.raw.as_str())
-        };
-        let all = || manifests.iter().flat_map(|manifest| &manifest.documents);
-        let any_needs = all().any(|document| needs(&document.objects)) || all().next().is_none();
-        let split = any_needs && all().any(|document| document.objects.iter().any(differs));
-        for manifest in &manifests {
-            let mixed = split
-                && manifest.documents.iter().any(|document| needs(&document.objects))
-                && manifest.documents.iter().any(|document| document.objects.iter().any(differs));
-            if !mixed {
-                let namespaced =
-                    if split { manifest.documents.iter().any(|document| needs(&document.objects)) } else { any_needs };
-                match manifest.file {
-                    Some(file) => call(&mut calls, namespaced).files.push(file),
-                    None => call(&mut calls, namespaced).feed(&self.manifest(manifest, manifest.text)),
-                }
-                continue;
-            }
-            for document in &manifest.documents {
-                let text = self.manifest(manifest, &document.text);
-                call(&mut calls, needs(&document.objects)).feed(&text);
-            }
-        }
         let mut block = Block::default();
         let force = if apply.force { " --server-side --force-conflicts" } else { "" };
-        for call in calls {
+        for call in self.calls(apply) {
             let mut command = Command::new(format!("kubectl apply{force}"));
             if call.namespaced {
                 command = command.args(self.in_namespace(apply.namespace.as_ref()));
@@ -72,14 +45,65 @@ impl<'b> Scribe<'b> {
         block
     }
 
+    /// Each `kubectl apply` that it takes.
+    fn calls(&self, apply: &'b Apply) -> Vec<Call<'b>> {
+        let manifests = documents(apply, &self.commands.names);
+        let mut calls: Vec<Call<'b>> = Vec::new();
+        let needs = |objects: &[Object]| objects.is_empty() || objects.iter().any(Object::needs_namespace);
+        let namespace = self.namespace(apply.namespace.as_ref());
+        // kubectl refuses a namespace that differs from an object's own.
+        let differs = |object: &Object| {
+            object.namespace.is_some() && object.namespace.as_deref() != namespace.map(|text| text.raw.as_str())
+        };
+        let all = || manifests.iter().flat_map(|manifest| &manifest.documents);
+        let any_needs = all().any(|document| needs(&document.objects)) || all().next().is_none();
+        let split = any_needs && all().any(|document| document.objects.iter().any(differs));
+        for manifest in &manifests {
+            let documents = &manifest.documents;
+            let mixed = split
+                && documents.iter().any(|document| needs(&document.objects))
+                && documents.iter().any(|document| document.objects.iter().any(differs));
+            if !mixed {
+                let namespaced =
+                    if split { documents.iter().any(|document| needs(&document.objects)) } else { any_needs };
+                let objects = documents.iter().flat_map(|document| document.objects.clone());
+                let call = call(&mut calls, namespaced);
+                match manifest.file {
+                    Some(file) => {
+                        call.files.push(file);
+                        call.in_files.extend(objects);
+                    }
+                    None => call.feed(&self.manifest(manifest, manifest.text), objects),
+                }
+                continue;
+            }
+            for document in documents {
+                // A list whose items are of both sorts is taken apart.
+                let both = needs(&document.objects) && document.objects.iter().any(differs);
+                let items = both.then(|| {
+                    let text = if manifest.rendered { self.marked(&document.text) } else { document.text.clone() };
+                    document.items(&text, &self.commands.names)
+                });
+                if let Some(items) = items.flatten() {
+                    for (object, item) in document.objects.iter().zip(&items) {
+                        call(&mut calls, object.needs_namespace()).feed(&self.yaml(item), [object.clone()]);
+                    }
+                    continue;
+                }
+                let text = self.manifest(manifest, &document.text);
+                call(&mut calls, needs(&document.objects)).feed(&text, document.objects.clone());
+            }
+        }
+        calls
+    }
+
     fn manifest(&self, manifest: &Documents<'_>, text: &str) -> ShellText {
         if manifest.rendered { self.raw(text, Flavour::Manifest) } else { ShellText::literal(text) }
     }
 
-    /// What the apply wrote, in the order of the text.
+    /// What the apply wrote, in the order in which kubectl is given it.
     pub(super) fn applied(&self, apply: &'b Apply) -> Vec<Object> {
-        let manifests = documents(apply, &self.commands.names);
-        manifests.into_iter().flat_map(|manifest| manifest.documents).flat_map(|document| document.objects).collect()
+        self.calls(apply).into_iter().flat_map(|call| call.in_files.into_iter().chain(call.in_input)).collect()
     }
 
     /// `-n NAMESPACE` of an object that was applied.
@@ -136,7 +160,8 @@ fn call<'c, 'b>(calls: &'c mut Vec<Call<'b>>, namespaced: bool) -> &'c mut Call<
 }
 
 impl Call<'_> {
-    fn feed(&mut self, text: &ShellText) {
+    fn feed(&mut self, text: &ShellText, objects: impl IntoIterator<Item = Object>) {
+        self.in_input.extend(objects);
         if self.has_input {
             if !self.ends_line() {
                 self.input.push_literal("\n");

@@ -4,12 +4,12 @@
 //! condition only tells a loop when to stop, and is as strict as is still good to read.
 
 use periplus_core::model::{Check, Exits, Text, Tree};
-use periplus_core::source::{NodeKind, Scalar};
+use periplus_core::source::{Node, NodeKind};
 use periplus_core::template::Flavour;
 
 use super::regex::{self, Expression};
 use super::scribe::Scribe;
-use super::tree::{Leaf, Leaves};
+use super::tree::Leaf;
 use super::word::ShellText;
 
 /// What comes before a condition: the text that it looks at.
@@ -68,7 +68,7 @@ impl Scribe<'_> {
             all.extend(self.pattern(&lines.raw).iter().map(|line| looked.grep(&line.strict_grep("q"))));
         }
         for tree in check.json.iter().chain(&check.yaml) {
-            all.extend(self.leaves(tree).into_iter().map(|leaf| looked.grep(&leaf.grep())));
+            all.extend(self.leaves(tree).into_iter().map(|leaf| looked.grep(&bounded(&leaf))));
         }
         for (bound, sign, word) in [(&check.at_least, "-ge", ">="), (&check.at_most, "-le", "<=")] {
             if let Some(bound) = bound {
@@ -94,14 +94,39 @@ impl Scribe<'_> {
     }
 
     fn leaves(&self, tree: &Tree) -> Vec<Leaf> {
-        let Some(tree) = self.tree(tree) else { return Vec::new() };
-        let mut leaves = Leaves::default();
-        leaves.collect(&tree);
-        leaves.found.into_iter().map(|(path, scalar)| self.leaf(path.last().cloned(), &scalar)).collect()
+        let mut leaves = Vec::new();
+        if let Some(tree) = self.tree(tree) {
+            self.collect(None, &tree, &mut leaves);
+        }
+        leaves
     }
 
-    fn leaf(&self, key: Option<String>, scalar: &Scalar) -> Leaf {
-        Leaf { key, value: self.raw(&scalar.text, Flavour::Text) }
+    fn collect(&self, key: Option<&str>, node: &Node, leaves: &mut Vec<Leaf>) {
+        match &node.kind {
+            // Asks for nothing, or for null.
+            NodeKind::Scalar(scalar) if scalar.is_null() => {}
+            NodeKind::Scalar(scalar) => {
+                let value = self.raw(&scalar.text, Flavour::Text);
+                leaves.push(Leaf { key: key.map(str::to_owned), value });
+            }
+            // The key does not stand right before an item.
+            NodeKind::List(items) => items.iter().for_each(|item| self.collect(None, item, leaves)),
+            NodeKind::Map(entries) => {
+                for (key, value) in entries {
+                    let NodeKind::Scalar(key) = &key.kind else { continue };
+                    self.collect(Some(&key.text), value, leaves);
+                }
+            }
+        }
+    }
+}
+
+/// What finds a value and not one that only starts with it.
+fn bounded(leaf: &Leaf) -> (String, String) {
+    let (program, word) = leaf.grep();
+    match word.strip_suffix('\'') {
+        Some(word) if program == "grep -qE" => (program, format!("{word}([^[:alnum:].]|$)'")),
+        _ => (program, word),
     }
 }
 

@@ -3,6 +3,7 @@
 use periplus_core::manifest;
 use periplus_core::model::Text;
 use periplus_core::model::verb::{Apply, Manifest};
+use periplus_core::source::{LIMITS, Node, NodeKind, tree};
 use periplus_core::template::{Flavour, Template};
 use serde_json::Value;
 
@@ -35,6 +36,20 @@ pub(super) struct Document {
     /// As written; rendered unless it is from a file that is taken as it is.
     pub(super) text: String,
     pub(super) objects: Vec<Object>,
+}
+
+impl Document {
+    /// The items of a list of objects, each as a tree, where they are just its objects. `text` is the document with
+    /// marks for its values.
+    pub(super) fn items(&self, text: &str, names: &Names) -> Option<Vec<Node>> {
+        let entries = |node: Node| if let NodeKind::Map(entries) = node.kind { Some(entries) } else { None };
+        let is_items = |key: &Node| matches!(&key.kind, NodeKind::Scalar(key) if key.text == "items");
+        let list = entries(tree(text, LIMITS).ok()?)?.into_iter().find(|(key, _)| is_items(key))?.1;
+        let NodeKind::List(mut items) = list.kind else { return None };
+        items.iter_mut().for_each(|item| names.unmark_tree(item));
+        // What only looks like a template would be taken for one.
+        (!text.contains("{{") && items.len() == self.objects.len()).then_some(items)
+    }
 }
 
 /// A text of documents.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use periplus_core::expect::{Pattern, PatternPart, Token};
 use periplus_core::model::verb::Verb;
 use periplus_core::model::{Capture, CaptureFrom, Param, ParamType, Runbook, ScalarType, Step};
+use periplus_core::source::{Node, NodeKind};
 use periplus_core::template::Scope;
 use serde_json::Value;
 
@@ -38,7 +39,7 @@ impl Names {
     pub(super) fn of(runbook: &Runbook) -> Self {
         let mut names = Self { shapes: BTreeMap::new(), example: Scope::new(), marks: Scope::new() };
         for (name, param) in &runbook.params {
-            names.add(name, shape(&param.kind), example(param));
+            names.add(name, shape(&param.kind), example(name, param));
         }
         let cleanup = runbook.cleanup.iter().flat_map(|cleanup| &cleanup.steps);
         for step in runbook.steps.iter().chain(cleanup).chain(&runbook.on_failure) {
@@ -74,6 +75,22 @@ impl Names {
         self.shapes.keys().fold(text.to_owned(), |text, name| {
             text.replace(&format!("{MARK}{name}{MARK}"), &format!("{{{{{name}}}}}"))
         })
+    }
+}
+
+impl Names {
+    /// As [`Names::unmark`], for all texts of a tree.
+    pub(super) fn unmark_tree(&self, node: &mut Node) {
+        match &mut node.kind {
+            NodeKind::Scalar(scalar) => scalar.text = self.unmark(&scalar.text),
+            NodeKind::List(items) => items.iter_mut().for_each(|item| self.unmark_tree(item)),
+            NodeKind::Map(entries) => {
+                for (key, value) in entries {
+                    self.unmark_tree(key);
+                    self.unmark_tree(value);
+                }
+            }
+        }
     }
 }
 
@@ -164,7 +181,14 @@ fn captured(capture: &Capture) -> (Shape, Value) {
 }
 
 /// The default of a parameter as its type has it, else a value that its type accepts.
-fn example(param: &Param) -> Value {
+fn example(name: &str, param: &Param) -> Value {
+    // Only the path of a file is known here, and its text is the value.
+    let text = || Value::from(format!("<TEXT_OF_{}>", name.to_uppercase()));
+    match &param.kind {
+        ParamType::Scalar(ScalarType::File) if param.default.is_some() || !param.optional => return text(),
+        ParamType::List(ScalarType::File) => return Value::Array(vec![text()]),
+        _ => {}
+    }
     let typed = |kind: ScalarType, text: &str| match kind {
         ScalarType::Port | ScalarType::Int => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
         ScalarType::Number => text.parse::<f64>().map_or_else(|_| Value::from(text), Value::from),
@@ -225,8 +249,9 @@ const TAKEN: [&str; 22] = [
 ];
 
 /// What the commands themselves call variables, and what zsh keeps for itself under a small letter.
-const OURS: [&str; 10] =
-    ["attempt", "output", "code", "in_a_row", "path", "status", "argv", "options", "prompt", "signals"];
+const OURS: [&str; 12] = [
+    "attempt", "output", "errors", "both", "code", "in_a_row", "path", "status", "argv", "options", "prompt", "signals",
+];
 
 /// The shell variable that holds a name's value.
 pub(super) fn variable(name: &str) -> String {

@@ -130,6 +130,11 @@ impl Line {
             .collect()
     }
 
+    /// Whether what finds this line finds another as well.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.expression(None) == other.expression(None)
+    }
+
     /// A command for `sed` that prints what a name took.
     pub(super) fn capture(&self, name: &str) -> String {
         format!("s/{}/\\1/p", self.expression(Some(name)).replace('/', "\\/"))

@@ -78,6 +78,30 @@ impl<'b> Scribe<'b> {
         ShellText::literal(template.render(&self.commands.names.example).unwrap_or_default())
     }
 
+    /// A manifest that can be read as YAML: with marks for its values, or written out where a mark would not come
+    /// back from it as it went in.
+    pub(super) fn marked(&self, raw: &str) -> String {
+        let Ok(template) = Template::parse(raw, Flavour::Manifest) else { return raw.to_owned() };
+        let comes_back = |expression: &Expression| match expression {
+            Expression::Name(name) => self.shape(name) != Shape::List,
+            Expression::Call { helper, arguments } => match (helper.as_str(), arguments.as_slice()) {
+                ("quote", [Expression::Name(_)]) => true,
+                ("json" | "yaml", [Expression::Name(name)]) => !matches!(self.shape(name), Shape::Number | Shape::List),
+                _ => false,
+            },
+            Expression::Literal(_) | Expression::Other => false,
+        };
+        let simple = template.parts().iter().all(|part| match part {
+            Part::Text(_) => true,
+            Part::Value { expression, .. } => comes_back(expression),
+            Part::Block => false,
+        });
+        match template.render(&self.commands.names.marks) {
+            Ok(text) if simple => text,
+            _ => self.filled(&template).as_literal().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// A value, if the shell can say it.
     pub(super) fn expression(&self, expression: &Expression, flavour: Flavour) -> Option<ShellText> {
         match expression {
@@ -113,7 +137,8 @@ impl<'b> Scribe<'b> {
                 let space = " ".repeat(usize::try_from(columns.as_u64()?).ok()?.min(64));
                 format!("$(printf '%s\\n' {word} | sed 's/^/{space}/')")
             }
-            "json" | "yaml" | "quote" if flavour == Flavour::Manifest => {
+            // As YAML a value may be written in many ways; in a manifest that of JSON will do.
+            "json" | "yaml" | "quote" if flavour == Flavour::Manifest || helper != "yaml" => {
                 let shape = if let Expression::Name(name) = of { self.shape(name) } else { Shape::Text };
                 return Some(match shape {
                     Shape::Number if helper != "quote" => value,

@@ -42,6 +42,22 @@ fn apply() {
             "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: a}\n      ---\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: b, namespace: other}\n      ---\n      apiVersion: v1\n      kind: Namespace\n      metadata: {name: third}\n",
         ),
         (
+            "a list of objects in two namespaces",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: List\n      items:\n      - apiVersion: v1\n        kind: ConfigMap\n        metadata: {name: a}\n        data: {x: {{json TEXT}}, y: '{{IP}}'}\n      - apiVersion: v1\n        kind: ConfigMap\n        metadata: {name: b, namespace: other}\n",
+        ),
+        (
+            "a list that has to be written out",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: List\n      items:\n      - apiVersion: v1\n        kind: ConfigMap\n        metadata: {name: a}\n        data: {x: {{json PORT}}, y: '{{default \"z\" NAME}}'}\n      - apiVersion: v1\n        kind: ConfigMap\n        metadata: {name: b, namespace: other}\n",
+        ),
+        (
+            "kubectl's order is that of its calls",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: a}\n      ---\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: b, namespace: other}\n      ---\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: c}\n",
+        ),
+        (
+            "a list of objects that all have a namespace",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: List\n      items:\n      - {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: one}}\n      - {apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: other}}\n",
+        ),
+        (
             "a file, taken over from other managers, and a wait",
             "- id: s\n  apply: {file: a.yaml, force: true}\n  wait: {for: 'jsonpath={.data.x}={{PORT}}', timeout: 90s}\n",
         ),
@@ -66,6 +82,11 @@ fn exec() {
             "values in every place of a script",
             "- id: s\n  exec:\n    in: {pod: p}\n    env: {TEXT: other}\n    sh: |\n      echo {{TEXT}} \"{{IP}}x\" '{{PORT}}' {{{NAME}}} {{host SITE}}\n      cat <<END\n      {{IP}}\n      END\n      # {{PORT}}\n",
         ),
+        (
+            "JSON in words",
+            "- id: s\n  exec: {in: {pod: p}, command: [run, '{\"a\": {{json TEXT}}, \"n\": {{json PORT}}}', '{{quote IP}}']}\n",
+        ),
+        ("JSON in a script", "- id: s\n  exec: {in: {pod: p}, sh: 'run {{json TEXT}}'}\n"),
         (
             "a list in a script",
             "- id: s\n  exec: {in: {pod: p}, sh: 'for h in {{#each HOSTS}}{{this}} {{/each}}; do echo $h; done'}\n",
@@ -95,8 +116,24 @@ fn checks() {
         ("several in a row", case("{fails: true, not-contains: ok, within: 10s, every: 2s, consecutive: 3}")),
         ("lines in time", case("{lines: \"a [int] b  c\\n...\\n[ip]\", within: 2s}")),
         ("values in time", case("{json: {a: {b: c.d, n: 1}, e: [x]}, within: 2s}")),
+        ("nothing, in time", case("{json: {z: null, n: 2, b: null}, within: 2s}")),
+        ("lines of one shape", case("{lines: \"p [ip:A]\\nq [int]\\np [ip:B] \\nq [int:C]\"}")),
         ("numbers in time", case("{find: '[0-9]+', at-least: '{{PORT}}', at-most: 9.5, within: 2s}")),
         ("no use in waiting", case("{contains: ok, stop-on: {contains: response 407}, within: 2s}")),
+        (
+            "no use in waiting once all of this holds",
+            case("{find: a+, equals: aa, stop-on: {find: '[a-z]+', contains: [b, c], exit: [6, 7]}, within: 2s}"),
+        ),
+        (
+            "errors that no waiting mends",
+            case("{equals: ok, stop-on: {stream: stderr, contains: no route}, within: 2s}"),
+        ),
+        ("errors in time", case("{stream: stderr, contains: no, exit: 7, within: 2s}")),
+        ("just these errors in time", case("{stream: stderr, equals: no, exit: 7, within: 2s}")),
+        ("both in any order", case("{stream: both, contains: [a, b]}")),
+        ("both in their order", case("{stream: both, lines: \"a\\nb\"}")),
+        ("both in their order, in time", case("{stream: both, equals: \"a\\nb\", fails: true, within: 2s}")),
+        ("both, narrowed", case("{stream: both, find: '[ab]', equals: \"a\\nb\"}")),
         (
             "what is captured",
             format!(
@@ -111,7 +148,12 @@ fn checks() {
     let first = commands.step(&runbook.steps[0]).block.expect("a block");
     parses(&first);
     assert_eq!(commands.step(&runbook.steps[1]).block, None);
-    let shown = format!("{}== a check below\n{first}\n", cases(&all));
+    let streams = steps(
+        "- id: s\n  exec: {in: {pod: p}, command: [run]}\n  expect-output: {stream: stderr, contains: no, fails: true, within: 3s}\n- id: t\n  expect-output: {of: s, contains: b}\n",
+    );
+    let other = Commands::new(&streams).step(&streams.steps[0]).block.expect("a block");
+    parses(&other);
+    let shown = format!("{}== a check below\n{first}\n\n== below, of the other stream\n{other}\n", cases(&all));
     insta::assert_snapshot!(shown);
 }
 
@@ -320,4 +362,21 @@ fn nothing_ends_the_shell_of_the_reader() {
             assert!(!matches!(first, "exit" | "set" | "return" | "exec" | "logout" | "trap"), "{line}");
         }
     }
+}
+
+#[test]
+fn a_file_whose_text_is_not_known_has_a_placeholder() {
+    let runbook = read(
+        "apiVersion: periplus.dev/v1\nkind: Runbook\nmetadata: {name: x}\nparams:\n  CA: {type: file, default: ca.pem}\n  \
+         KEY: {type: file}\nsteps:\n- id: s\n  namespace: a\n  apply:\n    manifest: |\n      apiVersion: v1\n      \
+         kind: ConfigMap\n      metadata: {name: x}\n      data:\n        {{#if CA}}\n        ca: {{json CA}}\n        \
+         {{/if}}\n        key: {{json KEY}}\n- id: t\n  namespace: a\n  apply:\n    manifest: |\n      apiVersion: v1\n      \
+         kind: ConfigMap\n      metadata: {name: x}\n      data: {ca: {{json CA}}}\n",
+        &[("ca.pem", "-----\n")],
+    );
+    let commands = Commands::new(&runbook);
+    let block = commands.step(&runbook.steps[0]).block.expect("a block");
+    assert!(block.contains("ca: \"<TEXT_OF_CA>\"\n  key: \"<TEXT_OF_KEY>\"\n"), "{block}");
+    let block = commands.step(&runbook.steps[1]).block.expect("a block");
+    assert!(block.contains("ca: $(json \"$CA\")"), "{block}");
 }
