@@ -72,12 +72,17 @@ impl<'a> Commands<'a> {
     /// one, and every secret, has a placeholder in angle brackets, which bash refuses loudly until it is replaced. A list is written with commas.
     #[must_use]
     pub fn exports(&self) -> String {
-        // The value of a file is its text.
-        let of = |param: &Param, value: String| match param.kind {
-            ParamType::Scalar(ScalarType::File) if !value.is_empty() => format!("$(cat {value})"),
-            _ => value,
+        // The value of a file is its text, to the last line break, which `$(…)` alone would cut.
+        let line = |name: &str, param: &Param, value: String| {
+            let name = variable(name);
+            match param.kind {
+                ParamType::Scalar(ScalarType::File) if !value.is_empty() => {
+                    format!("export {name}=$(cat {value} && echo .) && {name}=${{{name}%.}}")
+                }
+                _ => format!("export {name}={value}"),
+            }
         };
-        let line = |(name, param): (&String, &Param)| {
+        let export = |(name, param): (&String, &Param)| {
             let value = match &param.default {
                 _ if param.secret => placeholder(name, param),
                 Some(default) if matches!(param.kind, ParamType::List(_)) => quote(&default.value.join(",")),
@@ -85,9 +90,9 @@ impl<'a> Commands<'a> {
                 None if param.optional => String::new(),
                 None => placeholder(name, param),
             };
-            format!("export {}={}", variable(name), of(param, if value == "''" { String::new() } else { value }))
+            line(name, param, if value == "''" { String::new() } else { value })
         };
-        self.runbook.params.iter().map(line).collect::<Vec<_>>().join("\n")
+        self.runbook.params.iter().map(export).collect::<Vec<_>>().join("\n")
     }
 
     /// Each file that the commands of steps name, once. Files whose templates are filled in are not among them: their
