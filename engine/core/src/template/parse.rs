@@ -88,7 +88,7 @@ pub struct Template {
     pub(super) body: Body,
     /// The value tags, in order: their bytes, and whether a value that needs shell quotes may stand there.
     pub(super) slots: Vec<Slot>,
-    references: Vec<Reference>,
+    pub(super) references: Vec<Reference>,
     raw_in_shell: Vec<Range<usize>>,
 }
 

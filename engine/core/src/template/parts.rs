@@ -95,6 +95,37 @@ impl Template {
         parts
     }
 
+    /// One of its [parts](Self::parts), by number, as a template of its own: with the names that it may use.
+    #[must_use]
+    pub fn alone(&self, number: usize) -> Self {
+        let mut alone = self.clone();
+        let Body::Handlebars(body) = &mut alone.body else { return alone };
+        let (mut count, mut in_text) = (0, false);
+        let own: Vec<bool> = body
+            .elements
+            .iter()
+            .map(|element| {
+                let is_text = matches!(element, TemplateElement::RawString(_));
+                match element {
+                    TemplateElement::Comment(_) => return false,
+                    TemplateElement::RawString(_) if in_text => {}
+                    _ => count += 1,
+                }
+                in_text = is_text;
+                count == number + 1
+            })
+            .collect();
+        let mut keep = own.iter();
+        body.elements.retain(|_| keep.next().is_none_or(|own| *own));
+        let mut keep = own.iter();
+        body.mapping.retain(|_| keep.next().is_none_or(|own| *own));
+        let written = format!("{:?}", body.elements);
+        let mut words: Vec<&str> = written.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+        words.sort_unstable();
+        alone.references.retain(|reference| words.binary_search(&reference.name.as_str()).is_ok());
+        alone
+    }
+
     /// A value tag, which was made a call of a writer with the tag's number and the value.
     fn value(&self, tag: &HelperTemplate) -> Part {
         let number = match tag.params.first() {
@@ -165,6 +196,27 @@ mod tests {
         );
         assert_eq!(parts("{{A.b}}", Flavour::Text), [value(Expression::Other)]);
         assert_eq!(parts("{{(A)}}", Flavour::Text), [value(name("A"))]);
+    }
+
+    #[test]
+    fn a_part_can_be_filled_in_by_itself() {
+        let raw = "a {{A}}{{! none }} b\n{{#if B}}\n{{C}}!\n{{/if}}\nx{{A}}";
+        let template = Template::parse(raw, Flavour::Text).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let scope: super::super::Scope = ["A", "B", "C"].iter().fold(super::super::Scope::new(), |mut scope, name| {
+            scope.set(*name, name.to_lowercase());
+            scope
+        });
+        let alone: Vec<(Result<String, _>, Vec<String>)> = (0..template.parts().len())
+            .map(|number| template.alone(number))
+            .map(|one| (one.render(&scope), one.references().iter().map(|name| name.name.clone()).collect()))
+            .collect();
+        let expected: [(&str, &[&str]); 6] =
+            [("a ", &[]), ("a", &["A", "A"]), (" b\n", &[]), ("c!\n", &["B", "C"]), ("x", &[]), ("a", &["A", "A"])];
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(text, names)| (Ok((*text).to_owned()), names.iter().map(|name| (*name).to_owned()).collect()))
+            .collect();
+        assert_eq!(alone, expected);
     }
 
     #[test]

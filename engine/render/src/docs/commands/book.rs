@@ -74,12 +74,17 @@ impl<'a> Commands<'a> {
     /// one, and every secret, has a placeholder in angle brackets, which bash refuses loudly until it is replaced. A list is written with commas.
     #[must_use]
     pub fn exports(&self) -> String {
-        // The value of a file is its text.
-        let of = |param: &Param, value: String| match param.kind {
-            ParamType::Scalar(ScalarType::File) if !value.is_empty() => format!("$(cat {value})"),
-            _ => value,
+        // The value of a file is its text, to the last line break, which `$(…)` alone would cut.
+        let line = |name: &str, param: &Param, value: String| {
+            let name = variable(name);
+            match param.kind {
+                ParamType::Scalar(ScalarType::File) if !value.is_empty() => {
+                    format!("export {name}=$(cat {value} && echo .) && {name}=${{{name}%.}}")
+                }
+                _ => format!("export {name}={value}"),
+            }
         };
-        let line = |(name, param): (&String, &Param)| {
+        let export = |(name, param): (&String, &Param)| {
             let value = match &param.default {
                 _ if param.secret => placeholder(name, param),
                 Some(default) if matches!(param.kind, ParamType::List(_)) => quote(&default.value.join(",")),
@@ -87,9 +92,9 @@ impl<'a> Commands<'a> {
                 None if param.optional => String::new(),
                 None => placeholder(name, param),
             };
-            format!("export {}={}", variable(name), of(param, if value == "''" { String::new() } else { value }))
+            line(name, param, if value == "''" { String::new() } else { value })
         };
-        self.runbook.params.iter().map(line).collect::<Vec<_>>().join("\n")
+        self.runbook.params.iter().map(export).collect::<Vec<_>>().join("\n")
     }
 
     /// Each file that the commands of steps name, once. Files whose templates are filled in are not among them: their
@@ -187,8 +192,10 @@ impl<'a> Commands<'a> {
                 }
                 block.append(scribe.apply(apply));
                 let all = scribe.applied(apply);
-                let made = !all.is_empty() && all.iter().all(|object| trace.made.contains(object));
-                said = made.then(|| all.iter().map(created).collect());
+                // Server-side apply says the same of what it makes and of what was there.
+                let done = if apply.force { "serverside-applied" } else { "created" };
+                let certain = !all.is_empty() && (apply.force || all.iter().all(|object| trace.made.contains(object)));
+                said = certain.then(|| all.iter().map(|object| applied(object, done)).collect());
                 if let Some(wait) = &step.wait {
                     let (waits, met) = scribe.wait_for_applied(wait, apply);
                     block.append(waits);
@@ -412,9 +419,9 @@ fn replace(block: &mut Block, before: &str) {
 }
 
 /// `serviceentry.networking.istio.io/proxy created`.
-fn created(object: &Object) -> String {
+fn applied(object: &Object, done: &str) -> String {
     let resource = kinds::printed(&object.kind, Some(&object.api_version)).unwrap_or_default();
-    format!("{resource}/{} created", object.name)
+    format!("{resource}/{} {done}", object.name)
 }
 
 /// `<ADDRESS_OF_THE_PROXY>`.

@@ -7,8 +7,7 @@ use periplus_core::model::verb::{LogGrep, Verb};
 use periplus_core::model::{Duration, LogChecks, PodRef, Polling, Step, StepId};
 
 use super::layout::{Block, Command};
-use super::names::variable;
-use super::observe::{joined, polled, seconds};
+use super::observe::{joined, polled, seconds, take};
 use super::regex::{self, Expression};
 use super::scribe::Scribe;
 
@@ -239,8 +238,7 @@ impl<'b> Scribe<'b> {
         let checks = &grep.checks;
         let polling = Polling { within: Some(grep.within), every: Duration::from_secs(1), consecutive: 1 };
         let lines = checks.lines.as_ref().map_or_else(Vec::new, |lines| self.pattern(&lines.raw));
-        let captures: Vec<(&str, String)> =
-            lines.iter().flat_map(|line| line.captures().into_iter().map(|name| (name, line.capture(name)))).collect();
+        let captures = lines.iter().any(|line| !line.captures().is_empty());
         let on_one_line = !checks.contains.is_empty() || checks.regex.is_some();
         let simple = if on_one_line { lines.is_empty() } else { lines.len() <= 1 };
         let mut stages = vec![window.clone()];
@@ -248,7 +246,7 @@ impl<'b> Scribe<'b> {
             stages.extend(self.filters(checks));
         }
         let mut body = Block::default();
-        if simple && captures.is_empty() && min <= 1 {
+        if simple && !captures && min <= 1 {
             body.pipeline_at(2, "", &stages, " && break");
             block.append(polled(&polling, body));
             return;
@@ -280,11 +278,7 @@ impl<'b> Scribe<'b> {
             body.line(line);
         }
         block.append(polled(&polling, body));
-        for (name, sed) in captures {
-            let sed = super::word::quote(&sed);
-            let stages = [Command::new("sed -nE").arg(sed).arg("<<< \"$output\""), Command::new("head -n 1")];
-            block.pipeline(&format!("export {}=$(", variable(name)), &stages, ")");
-        }
+        take(block, &lines, "<<< \"$output\"");
         block.line("printf '%s\\n' \"$output\"");
     }
 }

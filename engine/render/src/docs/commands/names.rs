@@ -1,6 +1,6 @@
 //! What is known of a runbook's parameters and captures without running it: what a value may hold, and an example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use periplus_core::expect::{Pattern, PatternPart, Token};
 use periplus_core::model::verb::Verb;
@@ -26,6 +26,8 @@ pub(super) enum Shape {
 #[derive(Debug)]
 pub(super) struct Names {
     shapes: BTreeMap<String, Shape>,
+    /// Parameters whose value is the text of a file, which is not known here.
+    files: BTreeSet<String>,
     /// An example of each.
     pub(super) example: Scope,
     /// For each name a word that stands for it, to be put back after the text around it was read.
@@ -37,8 +39,12 @@ const MARK: &str = "qqz";
 
 impl Names {
     pub(super) fn of(runbook: &Runbook) -> Self {
-        let mut names = Self { shapes: BTreeMap::new(), example: Scope::new(), marks: Scope::new() };
+        let mut names =
+            Self { shapes: BTreeMap::new(), files: BTreeSet::new(), example: Scope::new(), marks: Scope::new() };
         for (name, param) in &runbook.params {
+            if param.kind == ParamType::Scalar(ScalarType::File) {
+                names.files.insert(name.clone());
+            }
             names.add(name, shape(&param.kind), example(name, param));
         }
         let cleanup = runbook.cleanup.iter().flat_map(|cleanup| &cleanup.steps);
@@ -68,6 +74,11 @@ impl Names {
     /// What the values of a name may hold.
     pub(super) fn shape(&self, name: &str) -> Shape {
         self.shapes.get(name).copied().unwrap_or(Shape::Text)
+    }
+
+    /// Whether a name's value is the text of a file.
+    pub(super) fn is_file(&self, name: &str) -> bool {
+        self.files.contains(name)
     }
 
     /// A text that was rendered with `marks`, with the templates put back in their place.
@@ -249,8 +260,9 @@ const TAKEN: [&str; 22] = [
 ];
 
 /// What the commands themselves call variables, and what zsh keeps for itself under a small letter.
-const OURS: [&str; 12] = [
-    "attempt", "output", "errors", "both", "code", "in_a_row", "path", "status", "argv", "options", "prompt", "signals",
+const OURS: [&str; 14] = [
+    "attempt", "output", "errors", "both", "said", "found", "code", "in_a_row", "path", "status", "argv", "options",
+    "prompt", "signals",
 ];
 
 /// The shell variable that holds a name's value.

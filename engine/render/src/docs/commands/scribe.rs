@@ -58,24 +58,55 @@ impl<'b> Scribe<'b> {
     pub(super) fn raw(&self, raw: &str, flavour: Flavour) -> ShellText {
         let Ok(template) = Template::parse(raw, flavour) else { return ShellText::literal(raw) };
         let mut text = ShellText::default();
-        for part in template.parts() {
+        for (number, part) in template.parts().iter().enumerate() {
             match part {
-                Part::Text(literal) => text.push_literal(&literal),
-                Part::Value { expression, .. } => match self.expression(&expression, flavour) {
+                Part::Text(literal) => text.push_literal(literal),
+                Part::Value { expression, .. } => match self.expression(expression, flavour) {
                     Some(value) => text.append(&value),
-                    None => return self.filled(&template),
+                    None => text.append(&self.filled(&template.alone(number))),
                 },
-                Part::Block => return self.filled(&template),
+                Part::Block => text.append(&self.filled(&template.alone(number))),
             }
         }
         text
     }
 
-    /// A template with example values written out.
+    /// A template with example values written out. The text of a file is not known here: the shell says it, and where
+    /// the template makes something else of it, the shell refuses.
     pub(super) fn filled(&self, template: &Template) -> ShellText {
-        let names = template.references().iter().map(|reference| reference.name.clone());
-        self.filled_in.borrow_mut().extend(names);
-        ShellText::literal(template.render(&self.commands.names.example).unwrap_or_default())
+        let names = &self.commands.names;
+        let mut used: Vec<&str> = template.references().iter().map(|reference| reference.name.as_str()).collect();
+        used.sort_unstable();
+        used.dedup();
+        let (files, others): (Vec<&str>, Vec<&str>) = used.into_iter().partition(|name| names.is_file(name));
+        self.filled_in.borrow_mut().extend(others.iter().map(|name| (*name).to_owned()));
+        if files.is_empty() {
+            return ShellText::literal(template.render(&names.example).unwrap_or_default());
+        }
+        // Two texts that every helper changes: where both stay what they are, so does the file's.
+        let [one, two] = [PLAIN_FILE, ODD_FILE].map(|of| {
+            let mut scope = names.example.clone();
+            files.iter().for_each(|name| scope.set(*name, of.replace('@', name)));
+            template.render(&scope).unwrap_or_default()
+        });
+        let with = |text: String, of: &str| {
+            files.iter().fold(text, |text, name| text.replace(&of.replace('@', name), &format!("\u{1}{name}\u{1}")))
+        };
+        let (one, two) = (with(one, PLAIN_FILE), with(two, ODD_FILE));
+        if one != two {
+            let name = files.first().copied().unwrap_or_default();
+            let what = format!("${{TEXT_OF_{name}:?write here what the runbook makes of the file in {name}}}");
+            return ShellText::expansion(what);
+        }
+        let mut text = ShellText::default();
+        for (at, piece) in one.split('\u{1}').enumerate() {
+            if at % 2 == 0 {
+                text.push_literal(piece);
+            } else {
+                text.append(&ShellText::variable(variable(piece)));
+            }
+        }
+        text
     }
 
     /// A manifest that can be read as YAML: with marks for its values, or written out where a mark would not come
@@ -198,6 +229,10 @@ impl<'b> Scribe<'b> {
         self.namespace(own).map(|namespace| format!("-n {}", self.word(namespace)))
     }
 }
+
+/// What stands for the text of the file `@`.
+const PLAIN_FILE: &str = "qqz@qqz";
+const ODD_FILE: &str = "qqx @ \" \\\nqqx";
 
 fn has_bang(piece: &Piece) -> bool {
     matches!(piece, Piece::Literal(text) if text.contains('!'))

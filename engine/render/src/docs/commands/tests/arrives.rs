@@ -134,6 +134,23 @@ proptest! {
 }
 
 #[test]
+fn a_file_is_read_to_the_byte() {
+    let runbook = steps("- id: s\n  exec: {in: {pod: p}, command: [printf, '[%s]', '{{CA}}']}\n");
+    let exports = Commands::new(&runbook).exports();
+    let read = exports.lines().find(|line| line.starts_with("export CA=")).expect("a line");
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = format!(
+        "{HERE}cd '{}'; printf 'a\\n\\n' > ca.pem\n{read}\n{}\nenv | grep -A1 ^CA=",
+        folder.path().display(),
+        Commands::new(&runbook).step(&runbook.steps[0]).block.expect("a block")
+    );
+    assert_eq!(stdout(&script, &[]), "[a\n\n]CA=a\n\n");
+    let output =
+        run(&["bash"], &format!("cd '{}'; {}", folder.path().display(), read.replace("ca.pem", "no.pem")), &[]);
+    assert!(!output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
 fn the_parts_of_a_url_are_found() {
     let step = "- id: s\n  exec: {in: {pod: p}, command: [echo, '{{host SITE}}', '{{port SITE}}']}\n";
     let script = format!("{HERE}{}", block(step));

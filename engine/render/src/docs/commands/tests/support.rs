@@ -33,7 +33,8 @@ pub(super) fn steps(steps: &str) -> Runbook {
          TEXT: {{type: string, default: some text}}\n  IP: {{type: ip}}\n  PORT: {{type: port, default: 80}}\n  \
          SITE: {{type: url, default: 'https://example.com/x'}}\n  NAME: {{type: name, default: page}}\n  \
          SECRET: {{type: string, secret: true, default: hush}}\n  ON: {{type: bool, default: true}}\n  \
-         HOSTS: {{type: list, of: host, default: [a.example, b.example]}}\nsteps:\n{steps}"
+         HOSTS: {{type: list, of: host, default: [a.example, b.example]}}\n  \
+         CA: {{type: file, default: ca.pem}}\nsteps:\n{steps}"
     );
     read(&text, &[("a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")])
 }

@@ -38,6 +38,14 @@ fn apply() {
             "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: x}\n      data:\n        {{#each HOSTS}}\n        {{this}}: 'on'\n        {{/each}}\n        port: '{{PORT}}'\n",
         ),
         (
+            "a file beside what the shell cannot say",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: x}\n      data: {ca: {{json CA}}, hosts: '{{#each HOSTS}}{{this}} {{/each}}'}\n",
+        ),
+        (
+            "a file within what the shell cannot say",
+            "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: x}\n      data:\n        {{#if ON}}\n        ca: {{json CA}}\n        {{/if}}\n",
+        ),
+        (
             "namespaces of their own beside none",
             "- id: s\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: a}\n      ---\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: b, namespace: other}\n      ---\n      apiVersion: v1\n      kind: Namespace\n      metadata: {name: third}\n",
         ),
@@ -77,6 +85,7 @@ fn exec() {
             "words of every sort",
             "- id: s\n  exec:\n    in: {workload: deploy/x, namespace: '{{NAME}}', container: c}\n    env: {A: '{{TEXT}}!', 'B.C': plain, D: ''}\n    command: [printf, '%s', \"it's\", '$x', '!', '{{host SITE}}', '{{port SITE}}', '{{default \"x y\" TEXT}}', \"a\\tb\\r\"]\n",
         ),
+        ("a file within a word", "- id: s\n  exec: {in: {pod: p}, command: [echo, '{{#if ON}}x {{CA}}{{/if}}']}\n"),
         ("a pod by labels", "- id: s\n  exec: {in: {selector: 'app={{NAME}},tier in (a,b)'}, command: [id]}\n"),
         (
             "values in every place of a script",
@@ -290,6 +299,8 @@ params:
   D: {type: name, optional: true}
   UID: {type: int}
   MESH_CONFIG: {type: name, default: istio}
+  CA: {type: file, default: my ca.pem}
+  KEY: {type: file, description: key of the client}
 requires:
   - serves: {kind: Pod, apiVersion: v1}
   - serves: {kind: ServiceEntry, apiVersion: networking.istio.io/v1}
@@ -376,7 +387,9 @@ fn a_file_whose_text_is_not_known_has_a_placeholder() {
     );
     let commands = Commands::new(&runbook);
     let block = commands.step(&runbook.steps[0]).block.expect("a block");
-    assert!(block.contains("ca: \"<TEXT_OF_CA>\"\n  key: \"<TEXT_OF_KEY>\"\n"), "{block}");
+    // bash refuses to go on without it.
+    assert!(block.contains("\n${TEXT_OF_CA:?write here"), "{block}");
+    assert!(block.contains("  key: $(json \"$KEY\")\n"), "{block}");
     let block = commands.step(&runbook.steps[1]).block.expect("a block");
     assert!(block.contains("ca: $(json \"$CA\")"), "{block}");
 }
