@@ -13,9 +13,12 @@ set_yaml() {
       gsub(/\\[.]/, "\001", path); n = split(path, key, ".")       # \. is no end of a key
       for (i in key) gsub(/\001/, ".", key[i])
     }
+    old && /^ *$/ { gap = gap "\n"; next }             # kept if the old value ends before it
+    { column = match($0, /[^ ]/) - 1 }
+    old && /^ *#/ && column > 2 * n - 2 { gap = ""; next }
+    { out = out (old && column > 2 * n - 2 ? "" : gap); gap = "" }
     /^(--- *| *(#.*)?)$/ { keep($0); next }
     {
-      column = match($0, /[^ ]/) - 1
       text = substr($0, column + 1)
       item = text ~ /^-( |$)/
       if (item) column++                              # it belongs to the key above it, even right below
@@ -45,6 +48,7 @@ set_yaml() {
       keep($0)
     }
     END {
+      out = out gap
       if (!done) add()
       if (odd) print "set_yaml: line " odd " is in a style that it does not read: edit it by hand" > "/dev/stderr"
       else printf "%s", out
