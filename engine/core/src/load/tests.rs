@@ -130,6 +130,15 @@ fn shell_variables_of_parameters_are_refused_unless_passed() {
 }
 
 #[test]
+fn what_a_template_fills_in_is_no_variable_of_the_shell() {
+    let sum = "$(({{PORT}} + 1)) $(( {{PORT}} * 2 )) $((16#{{PORT}}))";
+    let text = format!("- id: a\n  exec:\n    {EXEC}\n    sh: 'echo {sum}{{{{#if PORT}}}} {sum}{{{{/if}}}}'\n");
+    assert_eq!(found(&text), []);
+    let mixed = format!("- id: a\n  exec:\n    {EXEC}\n    sh: 'echo $(({{{{PORT}}}} + PORT))'\n");
+    assert_eq!(found(&mixed), [(Code::ShellVariable, "PORT".to_owned())]);
+}
+
+#[test]
 fn names_have_one_value() {
     let text = "- id: a\n  get: {kind: Pod, selector: a=b}\n  capture: {SITE: '{.a}', POD: '{.a}', json: '{.a}'}
 - id: b\n  get: {kind: Pod, selector: a=b}\n  capture: {POD: '{.a}'}\n";

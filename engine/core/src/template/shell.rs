@@ -6,13 +6,21 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
+use super::tags::{TagKind, tags};
 use super::word::{Frame, Name, Pending, Unsafe, VALUE, WordStart};
 
-/// The shell variables that a script reads and does not set, with the bytes of `$NAME`.
+/// The shell variables that a script reads and does not set, with the bytes of `$NAME`. What a template's tags name is
+/// filled in before any shell reads it.
 #[must_use]
 pub fn variables(script: &str) -> Vec<(String, Range<usize>)> {
     let mut scanner = Scanner::default();
-    scanner.text(script, 0);
+    for tag in tags(script) {
+        match tag.kind {
+            TagKind::Text => scanner.text(&script[tag.at.clone()], tag.at.start),
+            TagKind::Value { .. } => drop(scanner.value()),
+            _ => {}
+        }
+    }
     scanner.into_variables()
 }
 
