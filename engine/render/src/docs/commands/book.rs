@@ -61,6 +61,15 @@ pub struct Printed {
     pub pattern: String,
 }
 
+/// What takes the changes back.
+struct TakenBack {
+    block: Block,
+    /// The functions that it calls.
+    called: BTreeSet<Function>,
+    /// Names whose example value is written out in it.
+    filled_in: BTreeSet<String>,
+}
+
 impl<'a> Commands<'a> {
     /// Reads a runbook.
     #[must_use]
@@ -120,6 +129,14 @@ impl<'a> Commands<'a> {
         Scribe::new(self, None).requirements().text()
     }
 
+    /// As [`Commanded::filled_in`], for the commands that check what `requires:` asks for.
+    #[must_use]
+    pub fn requirements_filled_in(&self) -> Vec<String> {
+        let scribe = Scribe::new(self, None);
+        scribe.requirements();
+        scribe.filled_in()
+    }
+
     /// The commands of a step: of the runbook's own, of its clean-up, or of those after a failure.
     ///
     /// The block of a step that a later `log-grep` looks back to begins with `export SINCE_STEP_ID=$(date …)`, or with
@@ -164,7 +181,7 @@ impl<'a> Commands<'a> {
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionCommand> {
         let order: Vec<usize> = (0..self.runbook.steps.len()).collect();
-        let mut called = self.taken_back(&order).1;
+        let mut called = self.taken_back(&order).called;
         for step in self.all_steps() {
             called.extend(self.written(step).1);
         }
@@ -192,10 +209,13 @@ impl<'a> Commands<'a> {
                 }
                 block.append(scribe.apply(apply));
                 let all = scribe.applied(apply);
-                // Server-side apply says the same of what it makes and of what was there.
-                let done = if apply.force { "serverside-applied" } else { "created" };
-                let certain = !all.is_empty() && (apply.force || all.iter().all(|object| trace.made.contains(object)));
-                said = certain.then(|| all.iter().map(|object| applied(object, done)).collect());
+                let made = !all.is_empty() && all.iter().all(|object| trace.made.contains(object));
+                said = if apply.force {
+                    // It says the same of what is new and of what was there.
+                    (!all.is_empty()).then(|| all.iter().map(|object| written(object, "serverside-applied")).collect())
+                } else {
+                    made.then(|| all.iter().map(|object| written(object, "created")).collect())
+                };
                 if let Some(wait) = &step.wait {
                     let (waits, met) = scribe.wait_for_applied(wait, apply);
                     block.append(waits);
@@ -249,7 +269,8 @@ impl<'a> Commands<'a> {
             let mut wait = wait.clone();
             wait.object = wait.object.or_else(|| named.clone());
             block.append(scribe.wait(&wait));
-            said = None;
+            let met = wait.object.as_ref().and_then(|object| scribe.waited(&wait, object));
+            said = said.zip(met).map(|(said, met): (Vec<String>, _)| [said, vec!["...".to_owned(), met]].concat());
         }
         if let (Some(expect), false) = (&step.expect_object, matches!(step.verb, Verb::ExpectObject(_))) {
             block.append(scribe.expect_object(expect));
@@ -268,12 +289,19 @@ impl<'a> Commands<'a> {
     /// [`Commands::step`]. Objects that go with a namespace which goes are not named.
     #[must_use]
     pub fn clean_up(&self, order: &[usize]) -> String {
-        self.taken_back(order).0
+        self.taken_back(order).block.text()
     }
 
-    /// The commands of the clean-up, and the functions that they call.
-    fn taken_back(&self, order: &[usize]) -> (String, BTreeSet<Function>) {
+    /// As [`Commanded::filled_in`], for the commands that take back what the steps changed.
+    #[must_use]
+    pub fn clean_up_filled_in(&self, order: &[usize]) -> Vec<String> {
+        self.taken_back(order).filled_in.into_iter().collect()
+    }
+
+    /// The commands of the clean-up.
+    fn taken_back(&self, order: &[usize]) -> TakenBack {
         let mut called = BTreeSet::new();
+        let mut filled_in = BTreeSet::new();
         let keeps = |id: &StepId| {
             self.runbook.cleanup.as_ref().is_some_and(|cleanup| cleanup.keep.iter().any(|kept| kept.value == *id))
         };
@@ -295,6 +323,7 @@ impl<'a> Commands<'a> {
             let mut own = Block::default();
             self.take_back(&scribe, step, trace, &going, &mut own);
             called.extend(scribe.functions());
+            filled_in.extend(scribe.filled_in());
             match (&step.when, own.is_empty()) {
                 (_, true) => {}
                 // A step that was skipped has left no file.
@@ -306,7 +335,7 @@ impl<'a> Commands<'a> {
                 _ => block.append(own),
             }
         }
-        (block.text(), called)
+        TakenBack { block, called, filled_in }
     }
 
     fn take_back<'b>(&'b self, scribe: &Scribe<'b>, step: &'b Step, trace: &Trace, going: &[&str], block: &mut Block) {
@@ -419,9 +448,9 @@ fn replace(block: &mut Block, before: &str) {
 }
 
 /// `serviceentry.networking.istio.io/proxy created`.
-fn applied(object: &Object, done: &str) -> String {
+fn written(object: &Object, how: &str) -> String {
     let resource = kinds::printed(&object.kind, Some(&object.api_version)).unwrap_or_default();
-    format!("{resource}/{} {done}", object.name)
+    format!("{resource}/{} {how}", object.name)
 }
 
 /// `<ADDRESS_OF_THE_PROXY>`.

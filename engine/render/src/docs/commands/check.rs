@@ -7,6 +7,7 @@ use periplus_core::model::{Check, Exits, Text, Tree};
 use periplus_core::source::{Node, NodeKind};
 use periplus_core::template::Flavour;
 
+use super::pattern::Line;
 use super::regex::{self, Expression};
 use super::scribe::Scribe;
 use super::tree::Leaf;
@@ -65,7 +66,7 @@ impl Scribe<'_> {
             all.push(looked.grep(&Expression::of(&self.text(regex), false).grep("q")));
         }
         if let Some(lines) = &check.lines {
-            all.extend(self.pattern(&lines.raw).iter().map(|line| looked.grep(&line.strict_grep("q"))));
+            all.extend(all_lines(&self.pattern(&lines.raw), looked, Line::strict_grep));
         }
         for tree in check.json.iter().chain(&check.yaml) {
             all.extend(self.leaves(tree).into_iter().map(|leaf| looked.grep(&bounded(&leaf))));
@@ -128,6 +129,25 @@ fn bounded(leaf: &Leaf) -> (String, String) {
         Some(word) if program == "grep -qE" => (program, format!("{word}([^[:alnum:].]|$)'")),
         _ => (program, word),
     }
+}
+
+/// The conditions that each of some lines is there; of those of one shape, as many as there are.
+pub(super) fn all_lines(
+    lines: &[Line],
+    looked: &Looked,
+    grep: impl Fn(&Line, &str) -> (String, String),
+) -> Vec<String> {
+    let mut all = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        if lines[..at].iter().any(|before| before.is_like(line)) {
+            continue;
+        }
+        all.push(match lines.iter().filter(|other| other.is_like(line)).count() {
+            1 => looked.grep(&grep(line, "q")),
+            count => format!("[ \"$({})\" -ge {count} ]", looked.grep(&line.strict_grep("c"))),
+        });
+    }
+    all
 }
 
 /// A word that is quoted for sure, since it stands in a pattern.

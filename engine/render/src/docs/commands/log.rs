@@ -4,12 +4,18 @@
 //! be skipped only the last lines are looked at, since it may not be there to be marked.
 
 use periplus_core::model::verb::{LogGrep, Verb};
-use periplus_core::model::{Duration, LogChecks, PodRef, Polling, Step, StepId};
+use periplus_core::model::{Duration, LogChecks, PodRef, Polling, Step, StepId, Text};
+use periplus_core::template::Flavour;
+use serde_json::Value;
 
+use super::check::{Looked, all_lines};
 use super::layout::{Block, Command};
-use super::observe::{joined, polled, seconds, take};
+use super::manifest::documents;
+use super::observe::{capture_lines, joined, polled, seconds};
+use super::pattern::Line;
 use super::regex::{self, Expression};
 use super::scribe::Scribe;
+use super::word::ShellText;
 
 /// A mark in a log, taken before a step for a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,10 +169,16 @@ impl<'b> Scribe<'b> {
             return self.in_container(grep).arg(format!("{from} {}", self.word(file)));
         }
         let namespace = self.in_namespace(target.namespace.as_ref());
-        let command = match &target.pod {
-            PodRef::Selector(labels) => Command::new("kubectl logs")
+        // Of a workload kubectl would read one pod, and the line may be in another.
+        let labels = match &target.pod {
+            PodRef::Selector(labels) => Some(self.word(labels)),
+            PodRef::Workload(workload) => self.labels_of_several(workload).map(|labels| labels.word()),
+            PodRef::Pod(_) => None,
+        };
+        let command = match labels {
+            Some(labels) => Command::new("kubectl logs")
                 .args(namespace)
-                .arg(format!("-l {}", self.word(labels)))
+                .arg(format!("-l {labels}"))
                 .args(self.container(target))
                 .arg("--tail=-1"),
             _ => {
@@ -174,6 +186,37 @@ impl<'b> Scribe<'b> {
             }
         };
         command.args(mark.map(|mark| format!("--since-time=\"${mark}\"")))
+    }
+
+    /// The labels of the pods of a workload that a step applies with more pods than one.
+    fn labels_of_several(&self, workload: &Text) -> Option<ShellText> {
+        let names = &self.commands.names;
+        let (kind, name) = workload.raw.split_once('/')?;
+        let applies = self.commands.runbook.steps.iter().filter_map(|step| match &step.verb {
+            Verb::Apply(apply) => Some(apply),
+            _ => None,
+        });
+        let manifests = applies.flat_map(|apply| documents(apply, names));
+        let mut found = manifests.flat_map(|manifest| {
+            let read = |text: &str| if manifest.rendered { self.marked(text) } else { text.to_owned() };
+            let texts: Vec<String> = manifest.documents.iter().map(|document| read(&document.text)).collect();
+            texts.into_iter().flat_map(|text| periplus_core::manifest::parse(&text).unwrap_or_default())
+        });
+        let object = found.find(|object| {
+            let is = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(|text| names.unmark(text));
+            let lower = is("/kind").unwrap_or_default().to_lowercase();
+            let short = [("deployment", "deploy"), ("statefulset", "sts"), ("daemonset", "ds")];
+            let called = lower == kind || short.contains(&(lower.as_str(), kind));
+            called && is("/metadata/name").as_deref() == Some(name)
+        })?;
+        let one = object.pointer("/spec/replicas").is_none_or(|count| count.as_u64().is_some_and(|count| count < 2));
+        if one && object["kind"] != "DaemonSet" {
+            return None;
+        }
+        let labels = object.pointer("/spec/selector/matchLabels")?.as_object()?;
+        let pairs: Option<Vec<String>> =
+            labels.iter().map(|(key, value)| Some(format!("{key}={}", names.unmark(value.as_str()?)))).collect();
+        Some(self.raw(&pairs?.join(","), Flavour::Text))
     }
 
     /// The block of a `log-grep`.
@@ -257,9 +300,7 @@ impl<'b> Scribe<'b> {
         body.pipeline_at(2, "output=$(", &stages, ")");
         let mut chain = Vec::new();
         if !simple || min <= 1 {
-            for (program, word) in lines.iter().map(|line| line.grep("q")) {
-                chain.push(format!("{program} {word} <<< \"$output\""));
-            }
+            chain.extend(all_lines(&lines, &Looked { variable: "output", find: None }, Line::grep));
         }
         if !simple && on_one_line {
             let greps = self.filters(checks).into_iter().map(|command| command.on_one_line()).collect::<Vec<_>>();
@@ -278,7 +319,7 @@ impl<'b> Scribe<'b> {
             body.line(line);
         }
         block.append(polled(&polling, body));
-        take(block, &lines, "<<< \"$output\"");
+        capture_lines(block, &lines, "<<< \"$output\"");
         block.line("printf '%s\\n' \"$output\"");
     }
 }

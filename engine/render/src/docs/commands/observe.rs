@@ -198,7 +198,7 @@ impl<'b> Scribe<'b> {
         for expect in all {
             let output = format!("<<< \"${}\"", heard.variable(expect.check.stream));
             let lines: Vec<Line> = expect.check.lines.iter().flat_map(|lines| self.pattern(&lines.raw)).collect();
-            take(&mut block, &lines, &output);
+            capture_lines(&mut block, &lines, &output);
         }
         block
     }
@@ -237,6 +237,19 @@ impl<'b> Scribe<'b> {
             } else {
                 block.line(format!("[ -n \"${variable}\" ] || export {variable}={}", default.word()));
             }
+        }
+    }
+}
+
+/// `export` lines for what lines of a pattern capture. Of lines of one shape each takes its own.
+pub(super) fn capture_lines(block: &mut Block, lines: &[Line], output: &str) {
+    for (at, line) in lines.iter().enumerate() {
+        let like = lines[..at].iter().filter(|before| before.is_like(line)).count();
+        let take = if like == 0 { "head -n 1".to_owned() } else { format!("sed -n {}p", like + 1) };
+        for name in line.captures() {
+            let sed = super::word::quote(&line.capture(name));
+            let stages = [Command::new("sed -nE").arg(sed).arg(output), Command::new(take.as_str())];
+            block.pipeline(&format!("export {}=$(", variable(name)), &stages, ")");
         }
     }
 }

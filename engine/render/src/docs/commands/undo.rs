@@ -61,8 +61,11 @@ pub(super) fn traces(runbook: &Runbook, names: &Names) -> Vec<Trace> {
             known.insert(key, Known::Before);
         }
     }
-    let mut traces = Vec::new();
+    let mut traces: Vec<Trace> = Vec::new();
+    // What is surely put back as it was before the first change: with its fields where that is all that is put back.
+    let mut restored: BTreeSet<(Key, Option<String>)> = BTreeSet::new();
     for (position, step) in runbook.steps.iter().enumerate() {
+        let sure = step.when.is_none() && !keep.contains(&step.id.value);
         let mut trace = Trace::default();
         let goes_with = |of: Option<&Known>| match of {
             Some(Known::MadeBy(maker)) => !keep.contains(&runbook.steps[*maker].id.value),
@@ -80,7 +83,11 @@ pub(super) fn traces(runbook: &Runbook, names: &Names) -> Vec<Trace> {
                             known.insert(key, Known::MadeBy(position));
                             trace.made.push(object);
                         }
+                        Some(Known::Before) if restored.contains(&(key.clone(), None)) => {}
                         Some(Known::Before) => {
+                            if sure {
+                                restored.insert((key, None));
+                            }
                             let before = file(&format!("{}-before.yaml", object.name), step, &mut files);
                             trace.altered.push((object, before));
                         }
@@ -91,7 +98,14 @@ pub(super) fn traces(runbook: &Runbook, names: &Names) -> Vec<Trace> {
             Verb::Patch(patch) => {
                 let key = key(runbook, Some(step), &patch.object);
                 let was = key.as_ref().and_then(|key| known.get(key));
-                trace.restores = !goes_with(was);
+                let field = patch.yaml_in.as_ref().map(|pointer| pointer.raw.clone());
+                let first = key.as_ref().is_none_or(|key| {
+                    [None, field.clone()].into_iter().all(|field| !restored.contains(&(key.clone(), field)))
+                });
+                trace.restores = !goes_with(was) && first;
+                if let (Some(key), true) = (&key, trace.restores && sure) {
+                    restored.insert((key.clone(), field));
+                }
                 if trace.restores || patch.yaml_in.is_some() {
                     let field = patch.yaml_in.as_ref().and_then(|pointer| segments(&pointer.raw).last());
                     let stem = field.unwrap_or_else(|| named(&patch.object));
@@ -110,7 +124,20 @@ pub(super) fn traces(runbook: &Runbook, names: &Names) -> Vec<Trace> {
                     trace.restores = true;
                     trace.before = Some(file(&format!("{}-before.yaml", named(&delete.object)), step, &mut files));
                 }
+                if own {
+                    // What goes for good has no state before to be put back.
+                    for (earlier, trace) in runbook.steps.iter().zip(&mut traces) {
+                        if let Verb::Patch(patch) = &earlier.verb
+                            && matches!(patch.object.which, Which::Selector(_))
+                            && kin(runbook, earlier, &patch.object) == kin(runbook, step, &delete.object)
+                        {
+                            trace.restores = false;
+                            trace.before = None;
+                        }
+                    }
+                }
                 if let Some(key) = key {
+                    restored.retain(|(known, _)| *known != key);
                     known.insert(key, Known::Gone);
                 }
             }
@@ -130,6 +157,12 @@ fn see(known: &mut BTreeMap<Key, Known>, key: Option<Key>) {
     if let Some(key) = key {
         known.entry(key).or_insert(Known::Before);
     }
+}
+
+/// Kind and namespace.
+fn kin(runbook: &Runbook, step: &Step, object: &ObjectRef) -> (String, String) {
+    let place = object.namespace.as_ref().or(step.namespace.as_ref()).or(runbook.namespace.as_ref());
+    (object.kind.raw.to_lowercase(), place.map(|text| text.raw.clone()).unwrap_or_default())
 }
 
 fn key(runbook: &Runbook, step: Option<&Step>, object: &ObjectRef) -> Option<Key> {

@@ -177,6 +177,11 @@ fn logs() {
         ("several lines", case("{in: {pod: p}, since: do-it, lines: \"first [int]\\nsecond {{IP}} done\"}")),
         ("nothing but a token", case("{in: {pod: p}, since: do-it, lines: '[ip]'}")),
         ("a capture", case("{in: {pod: p}, since: do-it, lines: 'id=[uuid:ID] path=/a/b'}")),
+        ("captures of one shape", case("{in: {pod: p}, since: do-it, lines: \"id [uuid:A]\\nid [uuid:B]\"}")),
+        (
+            "a workload of several pods",
+            "- id: w\n  apply:\n    manifest: |\n      apiVersion: apps/v1\n      kind: Deployment\n      metadata: {name: '{{NAME}}'}\n      spec: {replicas: 2, selector: {matchLabels: {app: '{{NAME}}', tier: x}}}\n- id: s\n  log-grep: {in: {workload: 'deploy/{{NAME}}', container: c}, since: w, contains: x}\n".to_owned(),
+        ),
         ("at least so many", case("{in: {pod: p}, since: do-it, contains: x, count: {min: 3}}")),
         ("none", case("{in: {pod: p}, since: do-it, contains: x, count: {max: 0}}")),
         ("one and no other", case("{in: {pod: p}, since: do-it, contains: x, not-contains: [y, \"z's\"]}")),
@@ -250,6 +255,10 @@ fn patch() {
         (
             "by labels",
             "- id: s\n  patch: {object: {kind: Pod, selector: a=b}, merge: {metadata: {labels: {x: '{{TEXT}}'}}}}\n",
+        ),
+        (
+            "and a wait",
+            "- id: s\n  patch: {object: {kind: Deployment, name: a}, merge: {spec: {replicas: 2}}}\n  wait: rollout\n",
         ),
         (
             "YAML in a ConfigMap",
@@ -376,7 +385,35 @@ fn nothing_ends_the_shell_of_the_reader() {
 }
 
 #[test]
-fn a_file_whose_text_is_not_known_has_a_placeholder() {
+fn what_was_there_is_put_back_once_and_only_where_it_stays() {
+    let runbook = steps(
+        "- id: one\n  patch: {object: {kind: ConfigMap, name: old}, merge: {data: {a: b}}}\n\
+         - id: two\n  patch: {object: {kind: ConfigMap, name: old}, merge: {data: {c: d}}}\n\
+         - id: held\n  patch: {object: {kind: ConfigMap, name: old}, yaml-in: /data/x, merge: {c: d}}\n\
+         - id: other\n  patch: {object: {kind: ConfigMap, name: other}, yaml-in: /data/x, merge: {c: d}}\n\
+         - id: other-again\n  patch: {object: {kind: ConfigMap, name: other}, yaml-in: /data/x, merge: {e: f}}\n\
+         - id: made\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: made, labels: {a: b}}\n\
+         - id: all\n  patch: {object: {kind: ConfigMap, selector: a=b}, merge: {data: {a: b}}}\n\
+         - id: away\n  delete: {kind: ConfigMap, selector: 'a in (b, c)'}\n",
+    );
+    let commands = Commands::new(&runbook);
+    let order: Vec<usize> = (0..runbook.steps.len()).collect();
+    let blocks = runbook.steps.iter().filter_map(|step| commands.step(step).block).collect::<Vec<_>>().join("\n\n");
+    insta::assert_snapshot!(format!("{blocks}\n\n== clean up\n{}", commands.clean_up(&order)));
+}
+
+#[test]
+fn what_is_written_out_in_the_clean_up_is_told() {
+    let runbook = steps(
+        "- id: a\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: 'x-{{lookup HOSTS 0}}'}\n",
+    );
+    let commands = Commands::new(&runbook);
+    assert_eq!(commands.clean_up_filled_in(&[0]), ["HOSTS"], "{}", commands.clean_up(&[0]));
+    assert!(commands.requirements_filled_in().is_empty());
+}
+
+#[test]
+fn a_file_whose_text_is_not_known_is_asked_for() {
     let runbook = read(
         "apiVersion: periplus.dev/v1\nkind: Runbook\nmetadata: {name: x}\nparams:\n  CA: {type: file, default: ca.pem}\n  \
          KEY: {type: file}\nsteps:\n- id: s\n  namespace: a\n  apply:\n    manifest: |\n      apiVersion: v1\n      \
