@@ -171,7 +171,7 @@ fn what_a_reader_must_know_stands_beside_the_commands() {
         "class s1,s2,s3 conditional",
         "> **Impact:** Wakes $WHO.\n",
         "The object must hold this, perhaps beside other keys:\n\n```yaml\n{\"data\": {\"who\": \"me\"}}\n```",
-        "written out for `SITES` = `a.example,b.example`",
+        "written out for `SITES` = `a.example b.example`",
         "(must match `[a-z]+`)",
         "Run true in $WHO",
     ]);

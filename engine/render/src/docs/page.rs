@@ -179,6 +179,7 @@ impl Writer<'_> {
         }
         self.push("## Check before you start");
         self.push("Each of these must succeed before you change anything:");
+        self.written_out(&self.commands.requirements_filled_in());
         self.command(&requirements);
     }
 
@@ -247,19 +248,22 @@ impl Writer<'_> {
 
     /// The commands of a step, with what has to be said of them.
     fn commanded(&mut self, step: &Step, commands: &Commanded) {
-        if !commands.filled_in.is_empty() {
-            let values: Vec<String> = commands
-                .filled_in
-                .iter()
-                .map(|name| format!("{} = {}", code(name), code(&self.samples.examples.value(name))))
-                .collect();
-            self.push(format!("The command is written out for {}; change it where yours differ.", values.join(", ")));
-        }
+        self.written_out(&commands.filled_in);
         if let Some(block) = &commands.block {
             self.command(block);
         } else if matches!(step.effect(), Effect::Change) {
             self.push("This step cannot be done by hand.");
         }
+    }
+
+    /// Says for which values a command is written out.
+    fn written_out(&mut self, names: &[String]) {
+        if names.is_empty() {
+            return;
+        }
+        let values = names.iter().map(|name| format!("{} = {}", code(name), code(&self.commands.example(name))));
+        let values = values.collect::<Vec<_>>().join(", ");
+        self.push(format!("The command is written out for {values}; change it where yours differ."));
     }
 
     fn command(&mut self, block: &str) {
@@ -302,6 +306,7 @@ impl Writer<'_> {
                 lead.push_str(&format!(" The changes of {} are kept.", kept.join(", ")));
             }
             self.push(lead);
+            self.written_out(&self.commands.clean_up_filled_in(dag.order()));
             self.command(&taken_back);
         }
         for step in further {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use periplus_core::model::verb::{Manifest, Verb};
 use periplus_core::model::{ObjectRef, Param, ParamType, Runbook, ScalarType, Step, StepId};
 
+use serde_json::Value;
+
 use super::functions::{Function, FunctionCommand};
 use super::kinds;
 use super::layout::{Block, Command};
@@ -135,6 +137,17 @@ impl<'a> Commands<'a> {
         let scribe = Scribe::new(self, None);
         scribe.requirements();
         scribe.filled_in()
+    }
+
+    /// The value that stands for a name where it is written out; a list has blanks between its items.
+    #[must_use]
+    pub fn example(&self, name: &str) -> String {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match self.names.example.get(name) {
+            Some(Value::Array(items)) => items.iter().map(text).collect::<Vec<_>>().join(" "),
+            Some(value) => text(value),
+            None => String::new(),
+        }
     }
 
     /// The commands of a step: of the runbook's own, of its clean-up, or of those after a failure.

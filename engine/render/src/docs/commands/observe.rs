@@ -380,16 +380,3 @@ pub(super) fn joined(chain: &[String], width: usize) -> Vec<String> {
     }
     lines
 }
-
-/// Takes what the names in these lines took, from an output given as `<<< …`. Of lines alike each takes from its own.
-pub(super) fn take(block: &mut Block, lines: &[Line], output: &str) {
-    for (at, line) in lines.iter().enumerate() {
-        let like = lines[..at].iter().filter(|before| before.is_like(line)).count();
-        let nth = if like == 0 { "head -n 1".to_owned() } else { format!("sed -n {}p", like + 1) };
-        for name in line.captures() {
-            let sed = super::word::quote(&line.capture(name));
-            let stages = [Command::new("sed -nE").arg(sed).arg(output), Command::new(nth.as_str())];
-            block.pipeline(&format!("export {}=$(", variable(name)), &stages, ")");
-        }
-    }
-}
