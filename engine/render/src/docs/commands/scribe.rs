@@ -96,7 +96,7 @@ impl<'b> Scribe<'b> {
         if one != two {
             let name = files.first().copied().unwrap_or_default();
             let what = format!("${{TEXT_OF_{name}:?write here what the runbook makes of the file in {name}}}");
-            return ShellText::expansion(what);
+            return ShellText::expansion(what).and(if one.ends_with('\n') { "\n" } else { "" });
         }
         let mut text = ShellText::default();
         for (at, piece) in one.split('\u{1}').enumerate() {

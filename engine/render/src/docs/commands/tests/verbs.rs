@@ -426,7 +426,7 @@ fn a_file_whose_text_is_not_known_is_asked_for() {
     let block = commands.step(&runbook.steps[0]).block.expect("a block");
     // bash refuses to go on without it.
     assert!(block.contains("\n${TEXT_OF_CA:?write here"), "{block}");
-    assert!(block.contains("  key: $(json \"$KEY\")\n"), "{block}");
+    assert!(block.contains("\n  key: $(json \"$KEY\")\n"), "{block}");
     let block = commands.step(&runbook.steps[1]).block.expect("a block");
     assert!(block.contains("ca: $(json \"$CA\")"), "{block}");
 }
