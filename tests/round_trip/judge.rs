@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use periplus_core::expect::{CompileError, ExecOutput, ExitSpec, Judgement, LogJudgement, ObjectSpec};
 use periplus_core::model::verb::{ExpectObject, Presence, Verb};
-use periplus_core::model::{Check, LogChecks, Step};
+use periplus_core::model::{Check, LogChecks, Step, Stream};
 use periplus_core::template::Flavour;
 use regex::Regex;
 use serde_json::Value;
@@ -96,6 +96,9 @@ fn output(check: &Check, ran: &Ran, values: &mut Values) -> Result<Vec<(String, 
     } else {
         ran.exit
     };
+    // Where nothing is said of standard output, a block may print standard error there.
+    let there = check.stream == Stream::Stderr && stderr.trim().is_empty();
+    let stderr = if there { ran.stdout.clone() } else { stderr };
     let seen = ExecOutput { stdout: ran.stdout.as_bytes(), stderr: stderr.as_bytes(), exit };
     match compiled.judge(&seen) {
         Judgement::Held { captures } => Ok(captures.into_iter().collect()),
@@ -104,7 +107,7 @@ fn output(check: &Check, ran: &Ran, values: &mut Values) -> Result<Vec<(String, 
 }
 
 /// Standard error without what kubectl adds, and the code that kubectl told last.
-fn of_program(stderr: &str) -> (String, Option<i32>) {
+pub(crate) fn of_program(stderr: &str) -> (String, Option<i32>) {
     let terminated = Regex::new(TERMINATED).expect("a pattern");
     let code = terminated.captures_iter(stderr).last().and_then(|told| told[1].parse().ok());
     (terminated.replace_all(stderr, "").into_owned(), code)

@@ -11,7 +11,7 @@ use periplus_core::template::shell_quote;
 use regex::Regex;
 
 use super::book::{Book, Values};
-use super::judge::{Judge, quietly};
+use super::judge::{Judge, of_program, quietly};
 use super::kept::{kept, left};
 use super::page::{Block, Page, Section};
 use super::session::{Ran, Session};
@@ -231,7 +231,11 @@ fn carry_out(
 /// What the page shows to the letter must have been printed.
 fn promised(section: &Section, ran: &Ran) -> Result<(), String> {
     let text = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned();
-    let printed = [text(&ran.stdout), text(&ran.stderr), text(&format!("{}{}", ran.stdout, ran.stderr))];
+    // A page shows what the program said, not what kubectl adds to it, unless that is all there is.
+    let own = of_program(&ran.stderr).0;
+    let printed =
+        [&ran.stdout, &ran.stderr, &own, &format!("{}{}", ran.stdout, ran.stderr), &format!("{}{own}", ran.stdout)]
+            .map(|printed| text(printed));
     for sample in section.samples().filter(|sample| sample.is_exact()) {
         let sample = text(&sample.text);
         let ends = |printed: &String| *printed == sample || printed.ends_with(&format!("\n{sample}"));

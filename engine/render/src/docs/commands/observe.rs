@@ -76,12 +76,23 @@ impl<'b> Scribe<'b> {
         }
         block.append(captures);
         let judged = heard.variable(own.map_or(Stream::Stdout, |own| own.check.stream));
+        // What was kept apart is shown where it belongs, kubectl's own line on the exit code with it.
         match judged {
-            "errors" => block.line("printf '%s\\n' \"$output\""),
-            "output" if heard.kept == Kept::Apart => block.line(format!("cat {ERRORS} >&2")),
-            _ => {}
+            "errors" if find.is_none() => {
+                block.line("printf '%s\\n' \"$output\"");
+                block.line(format!("cat {ERRORS} >&2"));
+            }
+            "errors" => {
+                block.line("printf '%s\\n' \"$output\"");
+                block.line("printf '%s\\n' \"$errors\"");
+            }
+            _ => {
+                if judged == "output" && heard.kept == Kept::Apart {
+                    block.line(format!("cat {ERRORS} >&2"));
+                }
+                block.line(format!("printf '%s\\n' \"${judged}\""));
+            }
         }
-        block.line(format!("printf '%s\\n' \"${judged}\""));
         // The loop may have narrowed the output already.
         let narrowed = polling.is_some() && own.is_some_and(|own| narrows(&all, own));
         if let Some((program, word)) = find.filter(|_| !narrowed).map(|find| find.grep("o")) {
