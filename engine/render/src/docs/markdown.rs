@@ -84,19 +84,24 @@ fn renamed(text: &str, range: &Range<usize>, info: &str) -> Option<(Range<usize>
     Some((at..at + info.len(), own.to_owned()))
 }
 
-/// The end of a fence that has none.
+/// The end of a fence that has none. One that opens behind the mark of a quotation or a list ends with that.
 fn closed(text: &str, range: &Range<usize>) -> Option<(Range<usize>, String)> {
-    let block = &text[range.clone()];
+    let block = text[range.clone()].trim_end();
     let mark = block.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
     let marks = block.len() - block.trim_start_matches(mark).len();
-    let last = block.trim_end().lines().last().unwrap_or_default().trim_start_matches([' ', '>']);
-    let closes = last.len() >= marks && last.chars().all(|c| c == mark) && block.trim_end().contains('\n');
-    if closes || range.end < text.trim_end().len() {
-        // A fence within a list or a quotation ends with it.
+    let line_start = text[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let indent = &text[line_start..range.start];
+    if !indent.trim().is_empty() || range.end < text.trim_end().len() {
         return None;
     }
-    let end = text.len();
-    Some((end..end, format!("\n{}", String::from(mark).repeat(marks))))
+    let last = block.rsplit_once('\n').map_or("", |(_, last)| last);
+    let end = last.trim_start_matches(' ');
+    // CommonMark 4.5: a closing fence is indented by less than four blanks.
+    let near = last.len() - end.len() < indent.len() + 4;
+    if near && end.len() >= marks && end.chars().all(|c| c == mark) {
+        return None;
+    }
+    Some((text.len()..text.len(), format!("\n{indent}{}", String::from(mark).repeat(marks))))
 }
 
 /// An author's words on one line of the page: code and emphasis stay, HTML does not.

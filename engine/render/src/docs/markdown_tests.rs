@@ -61,6 +61,23 @@ fn what_html_hid_is_mended_as_well() {
 }
 
 #[test]
+fn a_fence_is_closed_by_its_own_kind_only() {
+    for text in [
+        "```\n> ```",
+        "```\n    ```",
+        "~~~\n```",
+        "````\n```",
+        "```\n- ```",
+        "- a\n\n  ```\n  x",
+        "> ```\n> ```\n```",
+        "```\n```\n```",
+        "   ```\nx",
+    ] {
+        assert!(is_contained(text), "{text:?} became {:?}", prose(text));
+    }
+}
+
+#[test]
 fn words_on_one_line_keep_code_and_lose_html() {
     assert_eq!(inline("Use `<b>` and <b>no</b>\nmore"), "Use `<b>` and &lt;b>no&lt;/b> more");
     assert_eq!(inline("a <!-- b"), "a <!-- b");
