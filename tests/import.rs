@@ -266,3 +266,11 @@ fn every_verb_comes_back_but_for_what_a_page_cannot_tell() {
         assert_eq!(ours.capture.keys().collect::<Vec<_>>(), theirs.capture.keys().collect::<Vec<_>>(), "{id}");
     }
 }
+
+#[test]
+fn a_file_of_the_page_does_not_take_the_place_of_the_runbook() {
+    let page = "# T\n\n```bash\ncat > a.yaml <<EOF\napiVersion: v1\nkind: Namespace\nmetadata: {name: a}\nEOF\nkubectl apply -f a.yaml\n```\n";
+    let done = Case::new(&["import", "p.md", "-o", "a.yaml"]).file("p.md", page).run().code(2);
+    let done = done.says(&["has the runbook's name, a.yaml", "-o FILE"]);
+    assert!(!done.path("a.yaml").exists());
+}

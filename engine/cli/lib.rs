@@ -17,6 +17,7 @@ mod params;
 mod prepare;
 mod session;
 mod state;
+mod whole;
 mod world;
 
 use std::ffi::OsString;

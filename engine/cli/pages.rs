@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use periplus_core::model::Runbook;
-use periplus_core::outcome::{ExitCode, RunResult};
+use periplus_core::outcome::RunResult;
 use periplus_render::docs::{INDEX_MARKER, IndexEntry, PageSource, Verified, index, marker, page};
 use periplus_run::StateDir;
 
@@ -18,6 +18,7 @@ use crate::book::{self, Book, read_text};
 use crate::error::CliError;
 use crate::io::Io;
 use crate::state::{by_age, state_dir, written};
+use crate::whole::write;
 
 /// Stands for the latest run that passed.
 const LATEST: &str = "@latest";
@@ -172,25 +173,5 @@ fn latest_passed(dir: &StateDir, runbook: &str) -> Result<String, CliError> {
     runs.filter(|run| run.starts_with(runbook)).find(passed).ok_or_else(|| {
         CliError::invalid(format!("no run of {runbook} has passed yet"))
             .help("rehearse it first: periplus rehearse RUNBOOK")
-    })
-}
-
-/// Writes a file whole or not at all, and makes its folder.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut beside = path.file_name().unwrap_or_default().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let beside = folder.join(beside);
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&beside, text))
-        .and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| {
-        // Perhaps it was never made.
-        drop(std::fs::remove_file(&beside));
-        CliError::Message {
-            code: ExitCode::Target,
-            what: format!("{} cannot be written: {error}", path.display()),
-            help: Some("name another folder with -o DIR".to_owned()),
-        }
     })
 }

@@ -15,7 +15,8 @@ use periplus_render::text::shell_word;
 use crate::args::StateArgs;
 use crate::error::CliError;
 use crate::io::Io;
-use crate::pages::{Page, Pages, verify, write};
+use crate::pages::{Page, Pages, verify};
+use crate::whole::write;
 
 /// Where runbooks lie unless others are named.
 const RUNBOOKS: &str = "runbooks";
@@ -138,7 +139,7 @@ fn put(pages: &Pages, folder: &Path, io: &mut Io) -> Result<ExitCode, CliError> 
         let done = if std::fs::read_to_string(&path).is_ok_and(|found| found == *text) {
             "is up to date"
         } else {
-            write(&path, text)?;
+            write(&path, text).map_err(|error| error.help("name another folder with -o DIR"))?;
             "written"
         };
         io.stdout.write_all(format!("{} {done}\n", path.display()).as_bytes())?;

@@ -17,6 +17,7 @@ use crate::args::Output;
 use crate::book::read_text;
 use crate::error::CliError;
 use crate::io::Io;
+use crate::whole::write;
 
 /// Where the schema lies in a repository of runbooks.
 const SCHEMA: &str = "schemas/runbook.v1.json";
@@ -105,14 +106,11 @@ impl Import {
             let what = format!("{} {} there already", there.join(", "), if there.len() == 1 { "is" } else { "are" });
             return Err(CliError::invalid(what).help("write over it with --force, or choose another place"));
         }
-        for (path, text) in texts {
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            parent
-                .map_or(Ok(()), std::fs::create_dir_all)
-                .and_then(|()| std::fs::write(&path, text))
-                .map_err(|error| CliError::target(format!("cannot write {}: {error}", path.display())))?;
+        if let Some((path, _)) = texts.iter().skip(1).find(|(path, _)| path == file) {
+            let what = format!("the page writes a file that has the runbook's name, {}", path.display());
+            return Err(CliError::invalid(what).help("choose another name for the runbook with -o FILE"));
         }
-        Ok(())
+        texts.iter().try_for_each(|(path, text)| write(path, text))
     }
 }
 

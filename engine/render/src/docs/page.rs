@@ -174,13 +174,11 @@ impl Writer<'_> {
 
     fn requirements(&mut self) {
         let requirements = self.commands.requirements();
-        if requirements.is_empty() {
-            return;
-        }
+        let Some(block) = &requirements.block else { return };
         self.push("## Check before you start");
         self.push("Each of these must succeed before you change anything:");
-        self.written_out(&self.commands.requirements_filled_in());
-        self.command(&requirements);
+        self.written_out(&requirements.filled_in);
+        self.command(block);
     }
 
     fn steps(&mut self) {
@@ -290,11 +288,11 @@ impl Writer<'_> {
         let taken_back = self.commands.clean_up(dag.order());
         let cleanup = runbook.cleanup.as_ref();
         let further: &[Step] = cleanup.map_or(&[], |cleanup| &cleanup.steps);
-        if taken_back.is_empty() && further.is_empty() {
+        if taken_back.block.is_none() && further.is_empty() {
             return;
         }
         self.push("## Clean up");
-        if !taken_back.is_empty() {
+        if let Some(block) = &taken_back.block {
             let mut lead = match cleanup {
                 Some(_) => "At the end take back what the steps changed, newest first.".to_owned(),
                 None => "If the changes are not to stay, take them back, newest first.".to_owned(),
@@ -306,8 +304,8 @@ impl Writer<'_> {
                 lead.push_str(&format!(" The changes of {} are kept.", kept.join(", ")));
             }
             self.push(lead);
-            self.written_out(&self.commands.clean_up_filled_in(dag.order()));
-            self.command(&taken_back);
+            self.written_out(&taken_back.filled_in);
+            self.command(block);
         }
         for step in further {
             self.further(step);

@@ -39,7 +39,7 @@ pub struct FileCommand {
     pub block: String,
 }
 
-/// The commands of a step.
+/// The commands of a step, of the checks before the first, or of the clean-up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commanded {
     /// What is typed; without a line break at its end. `None` where another step's command does it already: a check of
@@ -61,15 +61,6 @@ pub struct Printed {
     /// In the notation of `lines`: templates as they stand in the runbook, `...` for lines that may come or not,
     /// `[..]` for text that differs from one version of `kubectl` to another.
     pub pattern: String,
-}
-
-/// What takes the changes back.
-struct TakenBack {
-    block: Block,
-    /// The functions that it calls.
-    called: BTreeSet<Function>,
-    /// Names whose example value is written out in it.
-    filled_in: BTreeSet<String>,
 }
 
 impl<'a> Commands<'a> {
@@ -125,18 +116,16 @@ impl<'a> Commands<'a> {
         found
     }
 
-    /// Commands that check what `requires:` asks for; empty if it asks for nothing. Each prints what was found.
+    /// Commands that check what `requires:` asks for; none if it asks for nothing. Each prints what was found.
     #[must_use]
-    pub fn requirements(&self) -> String {
-        Scribe::new(self, None).requirements().text()
-    }
-
-    /// As [`Commanded::filled_in`], for the commands that check what `requires:` asks for.
-    #[must_use]
-    pub fn requirements_filled_in(&self) -> Vec<String> {
+    pub fn requirements(&self) -> Commanded {
         let scribe = Scribe::new(self, None);
-        scribe.requirements();
-        scribe.filled_in()
+        let block = scribe.requirements();
+        Commanded {
+            block: (!block.is_empty()).then(|| block.text()),
+            filled_in: scribe.filled_in(),
+            ..Commanded::default()
+        }
     }
 
     /// The value that stands for a name where it is written out; a list has blanks between its items.
@@ -194,7 +183,7 @@ impl<'a> Commands<'a> {
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionCommand> {
         let order: Vec<usize> = (0..self.runbook.steps.len()).collect();
-        let mut called = self.taken_back(&order).called;
+        let mut called = self.taken_back(&order).1;
         for step in self.all_steps() {
             called.extend(self.written(step).1);
         }
@@ -296,23 +285,17 @@ impl<'a> Commands<'a> {
     }
 
     /// Commands that take back what the steps changed, newest first, without those of `cleanup.keep`. `order` holds the
-    /// positions of the steps in the order in which the page shows them. Empty if there is nothing to take back.
+    /// positions of the steps in the order in which the page shows them. None if there is nothing to take back.
     ///
     /// What an exec changed is not among it: only its author knows that; steps of `cleanup.steps` come by
     /// [`Commands::step`]. Objects that go with a namespace which goes are not named.
     #[must_use]
-    pub fn clean_up(&self, order: &[usize]) -> String {
-        self.taken_back(order).block.text()
+    pub fn clean_up(&self, order: &[usize]) -> Commanded {
+        self.taken_back(order).0
     }
 
-    /// As [`Commanded::filled_in`], for the commands that take back what the steps changed.
-    #[must_use]
-    pub fn clean_up_filled_in(&self, order: &[usize]) -> Vec<String> {
-        self.taken_back(order).filled_in.into_iter().collect()
-    }
-
-    /// The commands of the clean-up.
-    fn taken_back(&self, order: &[usize]) -> TakenBack {
+    /// The commands of the clean-up, and the functions that they call.
+    fn taken_back(&self, order: &[usize]) -> (Commanded, BTreeSet<Function>) {
         let mut called = BTreeSet::new();
         let mut filled_in = BTreeSet::new();
         let keeps = |id: &StepId| {
@@ -348,7 +331,12 @@ impl<'a> Commands<'a> {
                 _ => block.append(own),
             }
         }
-        TakenBack { block, called, filled_in }
+        let commanded = Commanded {
+            block: (!block.is_empty()).then(|| block.text()),
+            filled_in: filled_in.into_iter().collect(),
+            ..Commanded::default()
+        };
+        (commanded, called)
     }
 
     fn take_back<'b>(&'b self, scribe: &Scribe<'b>, step: &'b Step, trace: &Trace, going: &[&str], block: &mut Block) {

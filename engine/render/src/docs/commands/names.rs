@@ -57,7 +57,7 @@ impl Names {
                 let Ok((pattern, _)) = Pattern::parse(lines) else { continue };
                 for part in pattern.parts() {
                     if let PatternPart::Token { token, name: Some(name) } = part {
-                        names.add(name, taken(token), Value::from(example_of(token)));
+                        names.add(name, taken(token), Value::from(token.example(0)));
                     }
                 }
             }
@@ -147,24 +147,6 @@ const fn taken(token: Token) -> Shape {
         }
         Token::Port => Shape::Number,
         Token::Int | Token::Number | Token::Timestamp | Token::Date | Token::Word | Token::Url => Shape::Text,
-    }
-}
-
-const fn example_of(token: Token) -> &'static str {
-    match token {
-        Token::Ip => "10.244.0.7",
-        Token::Port => "3128",
-        Token::Addr => "10.244.0.7:3128",
-        Token::Int | Token::Number => "8",
-        Token::Duration => "120ms",
-        Token::Timestamp => "2024-05-06T07:08:09Z",
-        Token::Date => "2024-05-06",
-        Token::Uuid => "5b1f4a52-64f0-4a0e-8d8c-2f4f0d6b0c11",
-        Token::Hash => "69c8f5c7b9",
-        Token::Hex => "9f86d0",
-        Token::Word => "word",
-        Token::Url => "https://example.com/",
-        Token::Host => "example.com",
     }
 }
 

@@ -2,6 +2,6 @@
 
 mod arrives;
 mod loops;
-mod support;
+pub(super) mod support;
 mod verbs;
 mod whole;

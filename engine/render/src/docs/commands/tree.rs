@@ -79,21 +79,8 @@ impl Scribe<'_> {
                 let names = &self.commands.names;
                 let marked = text.render(Flavour::Manifest, &names.marks).ok()?;
                 let mut node = tree(&marked, LIMITS).ok()?;
-                self.unmark(&mut node);
+                names.unmark_tree(&mut node);
                 Some(node)
-            }
-        }
-    }
-
-    fn unmark(&self, node: &mut Node) {
-        match &mut node.kind {
-            NodeKind::Scalar(scalar) => scalar.text = self.commands.names.unmark(&scalar.text),
-            NodeKind::List(items) => items.iter_mut().for_each(|item| self.unmark(item)),
-            NodeKind::Map(entries) => {
-                for (key, value) in entries {
-                    self.unmark(key);
-                    self.unmark(value);
-                }
             }
         }
     }

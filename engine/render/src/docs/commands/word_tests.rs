@@ -1,24 +1,13 @@
 //! Words and here-documents, as real shells read them.
 
-use std::io::Write;
-use std::process::Stdio;
-
 use proptest::prelude::*;
 
 use super::*;
+use crate::docs::commands::tests::support;
 
-/// Runs a script in a shell, with variables set, and gives what it wrote.
-#[expect(clippy::disallowed_types, reason = "only a real shell tells how a shell reads")]
+/// What a script writes in a shell with these variables set; it must have nothing to complain of.
 fn run(shell: &str, script: &str, variables: &[(&str, &str)]) -> String {
-    let mut child = std::process::Command::new(shell)
-        .envs(variables.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the shell starts");
-    child.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("it reads");
-    let output = child.wait_with_output().expect("it ends");
+    let output = support::run(&[shell], script, variables);
     assert!(output.stderr.is_empty(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }

@@ -62,7 +62,7 @@ pub(super) fn functions(text: &str) -> String {
 
 /// Runs a script in a shell of this machine.
 #[expect(clippy::disallowed_types, reason = "only a real shell tells how a shell reads")]
-pub(super) fn run(shell: &[&str], script: &str, variables: &[(&str, &str)]) -> Output {
+pub(in crate::docs::commands) fn run(shell: &[&str], script: &str, variables: &[(&str, &str)]) -> Output {
     let mut child = std::process::Command::new(shell[0])
         .args(&shell[1..])
         .envs(variables.iter().copied())

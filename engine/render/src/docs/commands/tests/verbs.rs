@@ -358,14 +358,15 @@ fn the_rest_of_a_page() {
     let runbook = rich();
     let commands = Commands::new(&runbook);
     let order: Vec<usize> = (0..runbook.steps.len()).collect();
-    for block in [commands.requirements(), commands.clean_up(&order)] {
-        parses(&block);
-    }
+    let [requirements, clean_up] =
+        [commands.requirements(), commands.clean_up(&order)].map(|commanded| commanded.block.expect("a block"));
+    parses(&requirements);
+    parses(&clean_up);
     for step in &runbook.steps {
         parses(&commands.step(step).block.expect("a block"));
     }
     let away = commands.step(&runbook.steps[9]).block.expect("a block");
-    let (exports, requirements, clean_up) = (commands.exports(), commands.requirements(), commands.clean_up(&order));
+    let exports = commands.exports();
     let shown = format!("{exports}\n\n{requirements}\n\n{away}\n\n{clean_up}");
     insta::assert_snapshot!(shown);
 }
@@ -375,8 +376,10 @@ fn nothing_ends_the_shell_of_the_reader() {
     let runbook = rich();
     let commands = Commands::new(&runbook);
     let order: Vec<usize> = (0..runbook.steps.len()).collect();
-    let steps = runbook.steps.iter().filter_map(|step| commands.step(step).block);
-    for block in steps.chain([commands.clean_up(&order), commands.requirements()]) {
+    let steps = runbook.steps.iter().map(|step| commands.step(step));
+    for block in
+        steps.chain([commands.clean_up(&order), commands.requirements()]).filter_map(|commanded| commanded.block)
+    {
         for line in block.lines() {
             let first = line.split_whitespace().next().unwrap_or_default();
             assert!(!matches!(first, "exit" | "set" | "return" | "exec" | "logout" | "trap"), "{line}");
@@ -399,7 +402,8 @@ fn what_was_there_is_put_back_once_and_only_where_it_stays() {
     let commands = Commands::new(&runbook);
     let order: Vec<usize> = (0..runbook.steps.len()).collect();
     let blocks = runbook.steps.iter().filter_map(|step| commands.step(step).block).collect::<Vec<_>>().join("\n\n");
-    insta::assert_snapshot!(format!("{blocks}\n\n== clean up\n{}", commands.clean_up(&order)));
+    let clean_up = commands.clean_up(&order).block.expect("a block");
+    insta::assert_snapshot!(format!("{blocks}\n\n== clean up\n{clean_up}"));
 }
 
 #[test]
@@ -408,8 +412,8 @@ fn what_is_written_out_in_the_clean_up_is_told() {
         "- id: a\n  apply:\n    manifest: |\n      apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: 'x-{{lookup HOSTS 0}}'}\n",
     );
     let commands = Commands::new(&runbook);
-    assert_eq!(commands.clean_up_filled_in(&[0]), ["HOSTS"], "{}", commands.clean_up(&[0]));
-    assert!(commands.requirements_filled_in().is_empty());
+    assert_eq!(commands.clean_up(&[0]).filled_in, ["HOSTS"]);
+    assert_eq!(commands.requirements(), crate::docs::commands::Commanded::default());
 }
 
 #[test]

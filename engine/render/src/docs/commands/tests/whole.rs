@@ -27,7 +27,7 @@ fn commands(runbook: &Runbook) -> String {
     for file in commands.files() {
         add(&file.path, &file.block, None);
     }
-    add("requirements", &commands.requirements(), None);
+    add("requirements", &commands.requirements().block.unwrap_or_default(), None);
     for step in &runbook.steps {
         let commanded = commands.step(step);
         assert!(commanded.filled_in.is_empty(), "{:?}", commanded.filled_in);
@@ -35,7 +35,7 @@ fn commands(runbook: &Runbook) -> String {
         add(step.id.value.as_str(), commanded.block.as_deref().unwrap_or_default(), prints.as_deref());
     }
     let order: Vec<usize> = (0..runbook.steps.len()).collect();
-    add("clean up", &commands.clean_up(&order), None);
+    add("clean up", &commands.clean_up(&order).block.unwrap_or_default(), None);
     out
 }
 
