@@ -96,9 +96,23 @@ impl Cause {
     }
 }
 
-/// A value as Kubernetes' field errors print it: strings quoted, objects and lists as compact JSON.
+/// A value as Kubernetes' field errors print it: strings quoted, objects and lists as Go's compact JSON, with sorted keys.
 fn shown(value: &Value) -> String {
-    value.to_string()
+    match value {
+        Value::Object(_) | Value::Array(_) => go_json(value),
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().map_or_else(|| number.to_string(), crate::schema::float_text)
+        }
+        other => other.to_string(),
+    }
+}
+
+/// JSON as Go writes it: keys sorted, and `<`, `>` and `&` escaped.
+pub(crate) fn go_json(value: &Value) -> String {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    let text = sorted.to_string();
+    text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
 impl Status {

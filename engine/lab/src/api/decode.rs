@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::service::Call;
 use crate::schema::Resource;
-use crate::status::Status;
+use crate::status::{Cause, Status};
 use crate::store::meta;
 
 impl Call<'_> {
@@ -36,7 +36,7 @@ impl Call<'_> {
 
     /// Checks kind and version, and settles name and namespace with the URL.
     pub(super) fn settle(&self, object: &mut Value) -> Result<(), Status> {
-        check_kind(self.resource, object)?;
+        check_kind(self.resource, object).map_err(|refusal| self.refused_kind(refusal, object))?;
         let namespace = self.path.namespace.as_deref().unwrap_or_default();
         let own = meta::namespace(object);
         if !own.is_empty() && own != namespace {
@@ -55,6 +55,30 @@ impl Call<'_> {
             return Err(Status::bad_request(message));
         }
         Ok(())
+    }
+}
+
+impl Call<'_> {
+    /// The refusal of a kind in the words for custom resources, whose decoder knows no types.
+    fn refused_kind(&self, refusal: Status, object: &Value) -> Status {
+        let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (kind, version) = (text("kind"), text("apiVersion"));
+        if !self.resource.is_custom() || !object.is_object() {
+            return refusal;
+        }
+        if kind.is_empty() {
+            let body = String::from_utf8_lossy(&self.body);
+            let problem = format!("Object 'Kind' is missing in '{body}' ({body})");
+            let wanted = &self.resource.kind;
+            return Status::bad_request(format!(
+                "the object provided is unrecognized (must be of type {wanted}): {problem}"
+            ));
+        }
+        if version == self.resource.api_version() && kind != self.resource.kind {
+            let cause = Cause::invalid("kind", &kind.into(), &format!("must be {}", self.resource.kind));
+            return Status::invalid(&self.resource.group, kind, meta::name(object), vec![cause]);
+        }
+        refusal
     }
 }
 

@@ -11,7 +11,7 @@ use super::body::{Body, add_warnings, json_response};
 use super::decode::parse_json;
 use super::service::Call;
 use crate::schema::Resource;
-use crate::status::Status;
+use crate::status::{Cause, Status};
 use crate::store::{
     DeleteOptions, Deleted, FieldValidation, GroupResource, ObjectKey, Propagation, Subresource, WriteOptions, Written,
     meta,
@@ -41,7 +41,7 @@ impl Call<'_> {
             Some("Ignore") => FieldValidation::Ignore,
             Some(other) => {
                 let allowed = ["Ignore", "Strict", "Warn"].map(ToOwned::to_owned);
-                let cause = crate::status::Cause::not_supported("fieldValidation", &other.into(), &allowed);
+                let cause = Cause::not_supported("fieldValidation", &other.into(), &allowed);
                 return Err(Status::invalid("meta.k8s.io", options_kind, "", vec![cause]));
             }
         };
@@ -72,8 +72,20 @@ impl Call<'_> {
     pub(super) fn update(&self) -> Result<Response<Body>, Status> {
         let options = self.write_options("UpdateOptions")?;
         let object = self.object()?;
-        let written = self.store.modify_as(&options, self.resource, &self.key(), |_| Ok(object.clone()))?;
+        let needs_version = self.resource.is_custom() || self.resource.group_resource() == GroupResource::CRDS;
+        let written = self.store.modify_as(&options, self.resource, &self.key(), |_| {
+            if needs_version && meta::resource_version(&object).is_empty() {
+                return Err(self.unversioned());
+            }
+            Ok(object.clone())
+        })?;
         Ok(self.answer(&written))
+    }
+
+    /// The refusal of an update that does not say which version it is of, for kinds that ask for it.
+    fn unversioned(&self) -> Status {
+        let cause = Cause::invalid("metadata.resourceVersion", &0.into(), "must be specified for an update");
+        Status::invalid(&self.resource.group, &self.resource.plural, &self.key().name, vec![cause])
     }
 
     pub(super) fn delete(&self) -> Result<Response<Body>, Status> {
@@ -132,7 +144,7 @@ impl Call<'_> {
             (Some("Foreground"), _) => Some(Propagation::Foreground),
             (Some(other), _) => {
                 let allowed = ["Foreground", "Background", "Orphan", "nil"].map(ToOwned::to_owned);
-                let cause = crate::status::Cause::not_supported("propagationPolicy", &other.into(), &allowed);
+                let cause = Cause::not_supported("propagationPolicy", &other.into(), &allowed);
                 return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", vec![cause]));
             }
         };

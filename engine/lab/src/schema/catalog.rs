@@ -3,10 +3,11 @@
 //! Invariant: a resource is served exactly when discovery lists it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 
 use serde_json::Value;
 
+use super::cel::Rules;
 use super::custom;
 use super::data;
 use super::node::Node;
@@ -61,8 +62,8 @@ pub struct SubresourceInfo {
 #[derive(Clone, Debug)]
 pub(super) enum SchemaSource {
     Builtin,
-    /// A CRD and the index of the version in it.
-    Custom(Arc<Value>, usize),
+    /// A CRD and the index of the version in it, with its CEL rules once they are compiled.
+    Custom(Arc<Value>, usize, Arc<OnceLock<Option<Rules>>>),
 }
 
 impl Resource {
@@ -112,7 +113,15 @@ impl Resource {
     pub(crate) fn node(&self) -> Option<Node<'_>> {
         match &self.schema {
             SchemaSource::Builtin => Node::new(data::schema_of_kind(&self.group, &self.version, &self.kind)?),
-            SchemaSource::Custom(crd, version) => Node::custom_root(custom::schema(crd, *version)?),
+            SchemaSource::Custom(crd, version, _) => Node::custom_root(custom::schema(crd, *version)?),
+        }
+    }
+
+    /// Its CEL rules, compiled when they are first asked for. `root` is the root of its schema.
+    pub(super) fn rules(&self, root: Node<'_>) -> Option<&Rules> {
+        match &self.schema {
+            SchemaSource::Builtin => None,
+            SchemaSource::Custom(_, _, rules) => rules.get_or_init(|| Rules::compile(root)).as_ref(),
         }
     }
 
@@ -120,7 +129,7 @@ impl Resource {
     pub(crate) fn custom_version(&self) -> Option<&Value> {
         match &self.schema {
             SchemaSource::Builtin => None,
-            SchemaSource::Custom(crd, version) => crd.pointer("/spec/versions")?.get(version),
+            SchemaSource::Custom(crd, version, _) => crd.pointer("/spec/versions")?.get(version),
         }
     }
 }
@@ -239,7 +248,7 @@ pub(crate) fn schema_document(resources: &[Arc<Resource>]) -> serde_json::Map<St
                     collect_schemas(&name, &mut out);
                 }
             }
-            SchemaSource::Custom(crd, version) => {
+            SchemaSource::Custom(crd, version, _) => {
                 let mut schema = custom::schema(crd, *version).cloned().unwrap_or_default();
                 let kind =
                     serde_json::json!({"group": resource.group, "version": resource.version, "kind": resource.kind});

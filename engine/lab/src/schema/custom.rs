@@ -55,7 +55,7 @@ pub(super) fn resources(crd: &Arc<Value>) -> Vec<Resource> {
                 .into(),
             subresources: subresources(version, &kind),
             storage_version: storage_version.clone(),
-            schema: SchemaSource::Custom(Arc::clone(crd), index),
+            schema: SchemaSource::Custom(Arc::clone(crd), index, Arc::default()),
         });
     }
     out.sort_by_key(|resource| std::cmp::Reverse(version_rank(&resource.version)));

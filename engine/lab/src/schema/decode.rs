@@ -102,7 +102,7 @@ impl Decoded {
             let Some(property) = node.property(name) else {
                 match additional {
                     Some(additional) if value.is_null() => *value = zero_of(additional),
-                    Some(additional) => self.value(additional, value, &place.member(name, node), spec),
+                    Some(additional) => self.value(additional, value, &place.key(name), spec),
                     None if node.preserves_unknown() => {}
                     None => {
                         self.unknown.push(place.member(name, node).path());
@@ -250,19 +250,25 @@ struct Place<'a> {
     name: &'a str,
     index: Option<usize>,
     owner: &'a str,
+    is_key: bool,
 }
 
 impl<'a> Place<'a> {
     fn root() -> Self {
-        Self { parent: None, name: "", index: None, owner: "" }
+        Self { parent: None, name: "", index: None, owner: "", is_key: false }
     }
 
     fn member(&'a self, name: &'a str, owner: Node<'a>) -> Self {
-        Self { parent: Some(self), name, index: None, owner: owner.type_name() }
+        Self { parent: Some(self), name, index: None, owner: owner.type_name(), is_key: false }
     }
 
     fn item(&'a self, index: usize) -> Self {
-        Self { parent: Some(self), name: "", index: Some(index), owner: self.owner }
+        Self { parent: Some(self), name: "", index: Some(index), owner: self.owner, is_key: false }
+    }
+
+    /// A key of a map: to Go no field of its own.
+    fn key(&'a self, name: &'a str) -> Self {
+        Self { parent: Some(self), name, index: None, owner: self.owner, is_key: true }
     }
 
     /// `spec.ports[0].port`
@@ -275,9 +281,12 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Go's JSON decoder names fields without indices.
+    /// Go's JSON decoder names fields without indices and keys.
     fn go_path(&self) -> String {
         let before = self.parent.map(Place::go_path).unwrap_or_default();
+        if self.is_key {
+            return before;
+        }
         if self.index.is_some() || before.is_empty() {
             format!("{before}{}", self.name)
         } else {

@@ -4,27 +4,36 @@
 
 mod apply;
 mod catalog;
+mod cel;
+mod cel_values;
 mod compare;
+mod correlate;
 mod custom;
+mod custom_rules;
 mod data;
 mod decode;
+mod field_path;
 mod fieldset;
+mod formats;
 mod managed;
 mod names;
 mod node;
+mod numbers;
 mod rules;
 mod strategic;
 mod structural;
+mod values;
 
 pub(crate) use catalog::schema_document;
 pub use catalog::{Catalog, Resource, SubresourceInfo};
 pub use custom::istio_crds;
 pub(crate) use custom::{establish, version_rank};
+pub(crate) use custom_rules::{CustomWrite, validate_custom};
 pub(crate) use decode::{Decoded, undeclared_fields, zero_value};
 pub(crate) use managed::{ApplyRequest, Ownership, apply, keep, track_update};
+pub(crate) use numbers::float_text;
 pub(crate) use rules::validate_builtin;
 pub(crate) use strategic::strategic_merge;
-pub(crate) use structural::validate_custom;
 
 #[cfg(test)]
 mod merge_tests;

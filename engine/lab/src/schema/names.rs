@@ -114,3 +114,15 @@ fn name_problem(resource: &Resource, name: &str) -> Option<String> {
 pub(super) fn label_problem(text: &str) -> Option<&'static str> {
     (!is_dns_label(text) || text.len() > 63).then_some(LABEL)
 }
+
+/// Whether `text` may be a kind: in lower case, a DNS-1035 label. The problem otherwise.
+pub(super) fn kind_problem(text: &str) -> Option<String> {
+    label_1035_problem(&text.to_lowercase())
+        .map(|problem| format!("may have mixed case, but should otherwise match: {problem}"))
+}
+
+/// Whether `text` is a DNS-1035 label. The problem otherwise.
+pub(super) fn label_1035_problem(text: &str) -> Option<&'static str> {
+    let ok = is_dns_label(text) && text.len() <= 63 && text.as_bytes()[0].is_ascii_lowercase();
+    (!ok).then_some(LABEL_1035)
+}

@@ -6,9 +6,12 @@ use serde_json::{Map, Value};
 
 use super::data;
 
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
 /// One place in a schema.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node<'a> {
+    source: &'a Value,
     /// What stands at the place itself; wins over the referenced schema.
     outer: &'a Map<String, Value>,
     /// The schema that it refers to.
@@ -49,7 +52,7 @@ impl<'a> Node<'a> {
         let name =
             reference.and_then(Value::as_str).map_or("", |path| path.trim_start_matches("#/components/schemas/"));
         let inner = if name.is_empty() { None } else { data::schema(name).and_then(Value::as_object) };
-        Some(Self { outer, inner, name, resource: false })
+        Some(Self { source: schema, outer, inner, name, resource: false })
     }
 
     /// The root of a custom resource: `apiVersion`, `kind` and `metadata` are known whatever its schema says.
@@ -127,19 +130,47 @@ impl<'a> Node<'a> {
     pub(crate) fn property(&self, name: &str) -> Option<Node<'a>> {
         if self.resource {
             match name {
-                "metadata" => return Node::named("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"),
+                "metadata" => return Node::named(OBJECT_META),
                 "apiVersion" | "kind" => return Node::new(string_schema()),
                 _ => {}
             }
         }
-        let schema = self.keyword("properties")?.get(name)?;
+        self.own_property(name)
+    }
+
+    /// The member of that name, if the schema itself names it.
+    pub(super) fn own_property(&self, name: &str) -> Option<Node<'a>> {
+        Self::part(self.keyword("properties")?.get(name)?)
+    }
+
+    /// The member of that name, named or not, by the schema itself.
+    pub(super) fn own_member(&self, name: &str) -> Option<Node<'a>> {
+        self.own_property(name).or_else(|| self.additional())
+    }
+
+    fn part(schema: &'a Value) -> Option<Node<'a>> {
         let node = Node::new(schema)?;
         Some(Node { resource: node.flag("x-kubernetes-embedded-resource"), ..node })
     }
 
+    /// Whether this is a whole object with `apiVersion`, `kind` and `metadata`.
+    pub(super) fn is_resource(&self) -> bool {
+        self.resource
+    }
+
+    /// The schema of its metadata, if it is a whole object.
+    pub(super) fn object_meta(&self) -> Option<Node<'static>> {
+        if self.resource { Node::named(OBJECT_META) } else { None }
+    }
+
+    /// The schema as it stands, without what it refers to.
+    pub(super) fn schema(&self) -> &'a Value {
+        self.source
+    }
+
     /// The members that the schema does not name: their schema, if there may be any.
     pub(crate) fn additional(&self) -> Option<Node<'a>> {
-        Node::new(self.keyword("additionalProperties")?)
+        Self::part(self.keyword("additionalProperties")?)
     }
 
     /// The member of that name, named or not.
@@ -149,8 +180,7 @@ impl<'a> Node<'a> {
 
     /// The items of a list.
     pub(crate) fn items(&self) -> Option<Node<'a>> {
-        let node = Node::new(self.keyword("items")?)?;
-        Some(Node { resource: node.flag("x-kubernetes-embedded-resource"), ..node })
+        Self::part(self.keyword("items")?)
     }
 
     /// How items are told apart.

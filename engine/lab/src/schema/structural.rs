@@ -1,59 +1,82 @@
-//! Custom resources against their structural schema: pruning, defaults, validation.
+//! Custom resources against their structural schema: pruning, defaults, lists with unique items.
 //!
-//! Invariant: rules in CEL (`x-kubernetes-validations`) are not evaluated here; whoever asks can see whether a schema has any.
+//! Invariant: pruning and defaulting are idempotent; neither looks at anything but schema and value.
 
 use serde_json::{Map, Value};
 
-use super::catalog::Resource;
-use super::decode::{Decoded, fits};
-use super::names::check_metadata;
-use super::node::{ListType, Node, NodeType};
+use super::decode::Decoded;
+use super::node::{ListType, Node};
+use super::numbers::exact_integer;
 use crate::status::Cause;
 
+/// Members that every resource has, whatever its schema says.
+const META_FIELDS: [&str; 3] = ["apiVersion", "kind", "metadata"];
+
 impl Decoded {
-    /// Decodes a custom resource: prunes unknown fields and fills in defaults.
+    /// Decodes a custom resource: prunes unknown fields, drops nulls that may not be and fills in defaults.
     pub(crate) fn custom(root: Node<'_>, object: &mut Value) -> Self {
         let mut out = Self::default();
-        if let Some(meta_node) = root.property("metadata")
-            && let Some(metadata) = object.get_mut("metadata")
-        {
-            let nested = Self::builtin(meta_node, metadata);
-            out.unknown.extend(nested.unknown.into_iter().map(|path| format!("metadata.{path}")));
-            out.mistyped = nested.mistyped;
+        if let Some(metadata) = object.get_mut("metadata") {
+            out.metadata(root, metadata, "metadata");
         }
-        prune(root, object, "", &mut out.unknown, true);
+        let mut unknown = Vec::new();
+        prune(root, object, "", &mut unknown);
+        unknown.sort();
+        out.unknown.extend(unknown);
+        drop_nulls(root, object);
+        let before = out.unknown.len();
+        coerce_embedded(root, object, "", &mut out);
+        out.unknown[before..].sort();
         fill_defaults(root, object);
+        write_whole_numbers(object);
         out
+    }
+
+    fn metadata(&mut self, root: Node<'_>, metadata: &mut Value, path: &str) {
+        let Some(node) = root.object_meta() else { return };
+        let nested = Self::builtin(node, metadata);
+        self.unknown.extend(nested.unknown.into_iter().map(|name| format!("{path}.{name}")));
+        if self.mistyped.is_none() {
+            self.mistyped = nested.mistyped;
+        }
     }
 }
 
-fn prune(node: Node<'_>, value: &mut Value, path: &str, unknown: &mut Vec<String>, root: bool) {
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Removes what the schema does not name, and lists it. The schema is that of a pruned place unless it says otherwise.
+fn prune(node: Node<'_>, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
-            let keep = node.preserves_unknown();
-            let mut dropped = Vec::new();
-            for (name, value) in map.iter_mut() {
-                if root && name == "metadata" {
-                    continue;
+            let keep = node.flag("x-kubernetes-preserve-unknown-fields");
+            map.retain(|name, value| {
+                if node.is_resource() && META_FIELDS.contains(&name.as_str()) {
+                    return true;
                 }
-                let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let at = join(path, name);
                 match node.member(name) {
-                    Some(member) => prune(member, value, &at, unknown, false),
+                    Some(member) => prune(member, value, &at, unknown),
                     None if keep => {}
+                    None if node.keyword("additionalProperties") == Some(&Value::Bool(true)) => {
+                        prune_all(value, &at, unknown);
+                    }
                     None => {
                         unknown.push(at);
-                        dropped.push(name.clone());
+                        return false;
                     }
                 }
-            }
-            for name in dropped {
-                map.shift_remove(&name);
-            }
+                true
+            });
         }
         Value::Array(list) => {
-            if let Some(items) = node.items() {
-                for (index, item) in list.iter_mut().enumerate() {
-                    prune(items, item, &format!("{path}[{index}]"), unknown, false);
+            for (index, item) in list.iter_mut().enumerate() {
+                let at = format!("{path}[{index}]");
+                match node.items() {
+                    Some(items) => prune(items, item, &at, unknown),
+                    None if node.flag("x-kubernetes-preserve-unknown-fields") => {}
+                    None => prune_all(item, &at, unknown),
                 }
             }
         }
@@ -61,214 +84,173 @@ fn prune(node: Node<'_>, value: &mut Value, path: &str, unknown: &mut Vec<String
     }
 }
 
-fn fill_defaults(node: Node<'_>, value: &mut Value) {
+/// Removes all members of all objects in a value about which the schema says nothing.
+fn prune_all(value: &mut Value, path: &str, unknown: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
-            for (name, property) in node.properties() {
-                let null = map.get(name).is_some_and(Value::is_null) && !property.flag("nullable");
+            unknown.extend(map.keys().map(|name| join(path, name)));
+            map.clear();
+        }
+        Value::Array(list) => {
+            for (index, item) in list.iter_mut().enumerate() {
+                prune_all(item, &format!("{path}[{index}]"), unknown);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn forbids_null(node: Node<'_>) -> bool {
+    !node.flag("nullable")
+}
+
+/// Drops nulls where the schema allows none, unless a default takes their place.
+fn drop_nulls(node: Node<'_>, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|name, value| match node.own_member(name) {
+                Some(member) if value.is_null() => !(forbids_null(member) && member.default_value().is_none()),
+                _ => true,
+            });
+            for (name, value) in map.iter_mut() {
+                if let Some(member) = node.own_member(name) {
+                    drop_nulls(member, value);
+                }
+            }
+        }
+        Value::Array(list) => {
+            if let Some(items) = node.items() {
+                list.iter_mut().for_each(|item| drop_nulls(items, item));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reads the metadata of objects within the object.
+fn coerce_embedded(node: Node<'_>, value: &mut Value, path: &str, out: &mut Decoded) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                let at = join(path, name);
+                if !path.is_empty() && node.is_resource() && name == "metadata" {
+                    out.metadata(node, value, &at);
+                } else if let Some(member) = node.own_member(name) {
+                    coerce_embedded(member, value, &at, out);
+                }
+            }
+        }
+        Value::Array(list) => {
+            if let Some(items) = node.items() {
+                for (index, item) in list.iter_mut().enumerate() {
+                    coerce_embedded(items, item, &format!("{path}[{index}]"), out);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Go writes a float without a fraction as an integer.
+fn write_whole_numbers(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(write_whole_numbers),
+        Value::Array(list) => list.iter_mut().for_each(write_whole_numbers),
+        Value::Number(number) if number.is_f64() => {
+            if let Some(integer) = number.as_f64().and_then(exact_integer) {
+                *value = integer.into();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Fills in the defaults of the schema.
+pub(super) fn fill_defaults(node: Node<'_>, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (name, property) in node.defaulted() {
+                let null = map.get(name).is_some_and(Value::is_null) && forbids_null(property);
                 if let Some(default) = property.default_value().filter(|_| null || !map.contains_key(name)) {
                     map.insert(name.to_owned(), default.clone());
-                } else if null {
-                    map.shift_remove(name);
                 }
             }
             for (name, value) in map.iter_mut() {
-                if let Some(member) = node.member(name) {
+                if let Some(member) = node.own_member(name) {
+                    default_null(member, value);
                     fill_defaults(member, value);
                 }
             }
         }
         Value::Array(list) => {
             if let Some(items) = node.items() {
-                list.iter_mut().for_each(|item| fill_defaults(items, item));
+                for item in list {
+                    default_null(items, item);
+                    fill_defaults(items, item);
+                }
             }
         }
         _ => {}
     }
 }
 
-/// Everything that is wrong with a custom resource by its schema, CEL rules aside.
-pub(crate) fn validate_custom(resource: &Resource, root: Node<'_>, object: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    check_metadata(resource, object, &mut causes);
-    check(root, object, "", &mut causes);
-    if !causes.is_empty() && has_rules(root.keyword("properties")) {
-        let message = "Invalid value: null: some validation rules were not checked because the object was invalid; correct the \
-                       existing errors to complete validation";
-        causes.push(Cause::new("FieldValueInvalid", "<nil>", message));
-    }
-    causes
-}
-
-/// Whether a schema has CEL rules anywhere.
-pub(crate) fn has_rules(schema: Option<&Value>) -> bool {
-    match schema {
-        Some(Value::Object(map)) => {
-            map.contains_key("x-kubernetes-validations") || map.values().any(|value| has_rules(Some(value)))
-        }
-        Some(Value::Array(list)) => list.iter().any(|value| has_rules(Some(value))),
-        _ => false,
+fn default_null(node: Node<'_>, value: &mut Value) {
+    if let Some(default) = node.default_value().filter(|_| value.is_null() && forbids_null(node)) {
+        *value = default.clone();
     }
 }
 
-fn check(node: Node<'_>, value: &Value, path: &str, causes: &mut Vec<Cause>) {
-    if value.is_null() && node.flag("nullable") {
-        return;
-    }
-    if !fits(node.node_type(), value) {
-        causes.push(type_error(node, value, path));
-        return;
-    }
-    if let Some(allowed) = node.keyword("enum").and_then(Value::as_array)
-        && !allowed.contains(value)
-    {
-        let allowed: Vec<String> =
-            allowed.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), Into::into)).collect();
-        causes.push(Cause::not_supported(shown(path), value, &allowed));
-    }
+/// Items that occur twice in lists of type `set` or `map`.
+pub(super) fn check_list_types(node: Node<'_>, value: &Value, path: &str, causes: &mut Vec<Cause>) {
     match value {
-        Value::Object(map) => check_object(node, map, path, causes),
-        Value::Array(list) => check_list(node, value, list, path, causes),
-        Value::String(text) => check_text(node, value, text, path, causes),
-        Value::Number(number) => check_number(node, value, number.as_f64().unwrap_or(0.0), path, causes),
-        Value::Null | Value::Bool(_) => {}
-    }
-    check_combinations(node, value, path, causes);
-}
-
-fn check_object(node: Node<'_>, map: &Map<String, Value>, path: &str, causes: &mut Vec<Cause>) {
-    let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    for name in node.required().filter(|name| !map.contains_key(*name)) {
-        causes.push(Cause::required(at(name), ""));
-    }
-    if let Some(limit) = limit(node, "maxProperties").filter(|limit| map.len() > *limit) {
-        let message = format!("Too many: {}: must have at most {limit} items", map.len());
-        causes.push(Cause::new("FieldValueTooMany", shown(path), message));
-    }
-    for (name, value) in map {
-        if path.is_empty() && matches!(name.as_str(), "metadata" | "apiVersion" | "kind") {
-            continue;
-        }
-        if let Some(member) = node.member(name) {
-            check(member, value, &at(name), causes);
-        }
-    }
-}
-
-fn check_list(node: Node<'_>, whole: &Value, list: &[Value], path: &str, causes: &mut Vec<Cause>) {
-    if let Some(limit) = limit(node, "maxItems").filter(|limit| list.len() > *limit) {
-        let message = format!("Too many: {}: must have at most {limit} items", list.len());
-        causes.push(Cause::new("FieldValueTooMany", shown(path), message));
-    }
-    if let Some(limit) = limit(node, "minItems").filter(|limit| list.len() < *limit) {
-        let detail = format!("{} in body should have at least {limit} items", shown(path));
-        causes.push(Cause::invalid(shown(path), &whole.to_string().len().into(), &detail));
-    }
-    let Some(items) = node.items() else { return };
-    let by = node.list_type();
-    let mut names: Vec<String> = Vec::new();
-    for (index, item) in list.iter().enumerate() {
-        let at = format!("{path}[{index}]");
-        if !matches!(by, ListType::Atomic)
-            && let Some(name) = super::compare::element_of(&by, Some(items), item)
-        {
-            if names.contains(&name) {
-                let key =
-                    name.split_once(':').and_then(|(_, json)| serde_json::from_str(json).ok()).unwrap_or(Value::Null);
-                causes.push(Cause::duplicate(at.clone(), &key));
+        Value::Object(map) => {
+            for (name, value) in map {
+                if node.is_resource() && META_FIELDS.contains(&name.as_str()) {
+                    continue;
+                }
+                let at = if node.property(name).is_some() { join(path, name) } else { format!("{path}[{name}]") };
+                if let Some(member) = node.member(name) {
+                    check_list_types(member, value, &at, causes);
+                }
             }
-            names.push(name);
         }
-        check(items, item, &at, causes);
-    }
-}
-
-fn check_text(node: Node<'_>, value: &Value, text: &str, path: &str, causes: &mut Vec<Cause>) {
-    let length = text.chars().count();
-    if let Some(limit) = limit(node, "maxLength").filter(|limit| length > *limit) {
-        let message = format!("Too long: may not be more than {limit} bytes");
-        causes.push(Cause::new("FieldValueTooLong", shown(path), message));
-    }
-    if let Some(limit) = limit(node, "minLength").filter(|limit| length < *limit) {
-        let detail = format!("{} in body should be at least {limit} chars long", shown(path));
-        causes.push(Cause::invalid(shown(path), value, &detail));
-    }
-    let pattern = node.text("pattern");
-    // A pattern that this engine can't read (Go's syntax is nearly the same) is not checked.
-    if !pattern.is_empty() && regex::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text)) {
-        let detail = format!("{} in body should match '{pattern}'", shown(path));
-        causes.push(Cause::invalid(shown(path), value, &detail));
-    }
-}
-
-fn check_number(node: Node<'_>, value: &Value, number: f64, path: &str, causes: &mut Vec<Cause>) {
-    let bound = |key: &str| node.keyword(key).and_then(|bound| Some((bound.as_f64()?, bound)));
-    if let Some((_, shown_bound)) = bound("minimum").filter(|(bound, _)| number < *bound) {
-        let detail = format!("{} in body should be greater than or equal to {shown_bound}", shown(path));
-        causes.push(Cause::invalid(shown(path), value, &detail));
-    }
-    if let Some((_, shown_bound)) = bound("maximum").filter(|(bound, _)| number > *bound) {
-        let detail = format!("{} in body should be less than or equal to {shown_bound}", shown(path));
-        causes.push(Cause::invalid(shown(path), value, &detail));
-    }
-}
-
-fn check_combinations(node: Node<'_>, value: &Value, path: &str, causes: &mut Vec<Cause>) {
-    let holds = |schema: &Value| {
-        let mut nested = Vec::new();
-        if let Some(branch) = Node::new(schema) {
-            check(branch, value, path, &mut nested);
+        Value::Array(list) => {
+            match node.list_type() {
+                ListType::Atomic => {}
+                ListType::Set => check_unique(list, path, causes),
+                ListType::Map(keys) => check_keys(list, &keys, path, causes),
+            }
+            if let Some(items) = node.items() {
+                for (index, item) in list.iter().enumerate() {
+                    check_list_types(items, item, &format!("{path}[{index}]"), causes);
+                }
+            }
         }
-        nested.is_empty()
-    };
-    let branches = |key: &str| node.keyword(key).and_then(Value::as_array).filter(|list| !list.is_empty());
-    let mut refuse = |what: &str| {
-        let detail = format!("{} in body {what}", shown(path));
-        causes.push(Cause::invalid(shown(path), value, &detail));
-    };
-    if branches("anyOf").is_some_and(|list| !list.iter().any(holds)) {
-        refuse("must validate at least one schema (anyOf)");
+        _ => {}
     }
-    if let Some(list) = branches("oneOf") {
-        match list.iter().filter(|schema| holds(schema)).count() {
-            1 => {}
-            0 => refuse("must validate one and only one schema (oneOf). Found none valid"),
-            _ => refuse("must validate one and only one schema (oneOf). Found 2 valid alternatives"),
+}
+
+fn check_keys(list: &[Value], keys: &[&str], path: &str, causes: &mut Vec<Cause>) {
+    if let Some((index, item)) = list.iter().enumerate().find(|(_, item)| !item.is_object() && !item.is_null()) {
+        let detail = "must be an object for an array of list-type map";
+        causes.push(Cause::invalid(format!("{path}[{index}]"), item, detail));
+        return;
+    }
+    let named = |item: &Value| -> Value {
+        let own = keys.iter().filter_map(|key| Some(((*key).to_owned(), item.get(*key)?.clone())));
+        Value::Object(own.collect::<Map<_, _>>())
+    };
+    check_unique(&list.iter().map(named).collect::<Vec<_>>(), path, causes);
+}
+
+/// Reports the second appearance of each value.
+fn check_unique(list: &[Value], path: &str, causes: &mut Vec<Cause>) {
+    let mut seen = std::collections::BTreeMap::new();
+    for (index, item) in list.iter().enumerate() {
+        let times = seen.entry(item.to_string()).or_insert(0);
+        *times += 1;
+        if *times == 2 {
+            causes.push(Cause::duplicate(format!("{path}[{index}]"), item));
         }
     }
-    if node.keyword("not").is_some_and(holds) {
-        refuse("must not validate the schema (not)");
-    }
-}
-
-fn limit(node: Node<'_>, key: &str) -> Option<usize> {
-    node.keyword(key).and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok())
-}
-
-fn shown(path: &str) -> &str {
-    if path.is_empty() { "<nil>" } else { path }
-}
-
-fn type_error(node: Node<'_>, value: &Value, path: &str) -> Cause {
-    let wanted = match node.node_type() {
-        NodeType::Object | NodeType::Any => "object",
-        NodeType::Array => "array",
-        NodeType::String => "string",
-        NodeType::Integer => "integer",
-        NodeType::Number => "number",
-        NodeType::Boolean => "boolean",
-        NodeType::IntOrString => "integer,string",
-    };
-    let found = match value {
-        Value::Object(_) => "object",
-        Value::Array(_) => "array",
-        Value::String(_) => "string",
-        Value::Bool(_) => "boolean",
-        Value::Null => "null",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-    };
-    let quoted = Value::String(found.to_owned());
-    let detail = format!("{} in body must be of type {wanted}: {quoted}", shown(path));
-    Cause::type_invalid(shown(path), &quoted, &detail)
 }

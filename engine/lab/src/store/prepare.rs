@@ -10,7 +10,7 @@ use super::memory::Store;
 use super::meta;
 use super::write::{FieldValidation, Subresource, WriteOptions};
 use crate::clock::rfc3339_seconds;
-use crate::schema::{self, Decoded, Ownership, Resource};
+use crate::schema::{self, CustomWrite, Decoded, Ownership, Resource};
 use crate::status::Status;
 
 /// Whether ownership of fields is still to be booked.
@@ -76,7 +76,8 @@ impl<'a> Preparation<'a> {
         if let Some(old) = old {
             self.count_generation(old, new);
         }
-        self.validate(new)?;
+        let warnings = self.validate(old, new)?;
+        self.warnings.extend(warnings);
         admission.validate(&request, new)
     }
 
@@ -183,14 +184,21 @@ impl<'a> Preparation<'a> {
         meta::metadata(new).insert("generation".into(), generation.into());
     }
 
-    fn validate(&self, new: &Value) -> Result<(), Status> {
-        let causes = match self.resource.node() {
-            Some(root) if self.resource.is_custom() => schema::validate_custom(self.resource, root, new),
-            _ if self.options.subresource == Subresource::Main => schema::validate_builtin(self.resource, new),
-            _ => Vec::new(),
+    /// Checks what would be stored; answers warnings.
+    fn validate(&self, old: Option<&Value>, new: &Value) -> Result<Vec<String>, Status> {
+        let (causes, warnings) = match self.resource.node() {
+            Some(root) if self.resource.is_custom() => {
+                let status_only = self.options.subresource == Subresource::Status;
+                let write = CustomWrite { resource: self.resource, object: new, old, status_only };
+                schema::validate_custom(&write, root)?
+            }
+            _ if self.options.subresource == Subresource::Main => {
+                (schema::validate_builtin(self.resource, new), Vec::new())
+            }
+            _ => (Vec::new(), Vec::new()),
         };
         if causes.is_empty() {
-            return Ok(());
+            return Ok(warnings);
         }
         Err(Status::invalid(&self.resource.group, &self.resource.kind, meta::name(new), causes))
     }

@@ -184,9 +184,6 @@ impl Store {
         let at = resource.group_resource();
         let key = ObjectKey::new(meta::namespace(&object), meta::name(&object));
         let exists = || Status::already_exists(&at.group, &at.resource, &key.name);
-        if self.get(&at, &key.namespace, &key.name).is_some() {
-            return Err(exists());
-        }
         self.check_namespace(resource, &key)?;
         let metadata = meta::metadata(&mut object);
         for server_side in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
@@ -200,6 +197,10 @@ impl Store {
         let mut preparation = Preparation::new(self, resource, options);
         preparation.run(None, &mut object, booking)?;
         let warnings = preparation.warnings;
+        // Only now, because an object that is invalid is told so whether or not its name is taken.
+        if self.get(&at, &key.namespace, &key.name).is_some() {
+            return Err(exists());
+        }
         if options.dry_run {
             return Ok(Written { object: Arc::new(object), created: true, warnings });
         }
