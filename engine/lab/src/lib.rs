@@ -18,6 +18,7 @@
 //!
 //! - `lab` builds the whole from a `world`; `fault` is what the world lets go wrong; `serve` is how clients get in.
 //! - `api` and `stream` speak Kubernetes' HTTP API, with exec and logs, on top of `store`, `schema` and `status`.
+//! - `access` knows who asks and whether they may.
 //! - `admission` fills in what an API server fills in, and injects sidecars.
 //! - `controllers` turn Deployments into ReplicaSets into Pods, and tidy up.
 //! - `kubelet` gives each Pod an address, volumes, programs and a status.
@@ -27,6 +28,7 @@
 //! Invariants: the same world, seed and requests give the same answers, time stamps included, when time is virtual; and what the
 //! lab does not simulate is never an answer, but ends as `not simulated: …`.
 
+pub mod access;
 pub mod admission;
 pub mod api;
 pub mod clock;

@@ -151,6 +151,16 @@ impl Status {
         Self::new(403, "Forbidden", message).about(group, resource, name)
     }
 
+    /// 403 for a request that nobody allowed; `resource` is empty for what is no resource, `name` for more than one object.
+    pub fn denied(group: &str, resource: &str, name: &str, why: &str) -> Self {
+        let what = match (resource, name) {
+            ("", _) => String::new(),
+            (_, "") => format!("{} is ", qualified(group, resource)),
+            _ => format!("{} {name:?} is ", qualified(group, resource)),
+        };
+        Self::new(403, "Forbidden", format!("{what}forbidden: {why}")).about(group, resource, name)
+    }
+
     /// 404 for an object.
     pub fn not_found(group: &str, resource: &str, name: &str) -> Self {
         let message = format!("{} {name:?} not found", qualified(group, resource));

@@ -6,6 +6,7 @@ mod cluster_ip;
 mod defaults;
 mod inject;
 mod pod;
+mod rbac;
 mod review;
 mod rules;
 

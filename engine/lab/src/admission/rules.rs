@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use super::rbac;
+use crate::access::RBAC_GROUP as RBAC;
 use crate::status::{Cause, Status};
 use crate::store::{AdmissionRequest, meta};
 
@@ -16,6 +18,10 @@ pub(super) fn check(request: &AdmissionRequest<'_>, object: &Value) -> Result<()
         ("apps", "replicasets") => ("apps", "ReplicaSet", workload(request.old, object)),
         ("apps", "statefulsets") => ("apps", "StatefulSet", workload(request.old, object)),
         ("apps", "daemonsets") => ("apps", "DaemonSet", workload(request.old, object)),
+        (RBAC, "roles") => (RBAC, "Role", rbac::role(object, true)),
+        (RBAC, "clusterroles") => (RBAC, "ClusterRole", rbac::role(object, false)),
+        (RBAC, "rolebindings") => (RBAC, "RoleBinding", rbac::binding(request.old, object, true)),
+        (RBAC, "clusterrolebindings") => (RBAC, "ClusterRoleBinding", rbac::binding(request.old, object, false)),
         _ => return Ok(()),
     };
     if causes.is_empty() { Ok(()) } else { Err(Status::invalid(group, kind, meta::name(object), causes)) }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: all that clients can see or do goes through `Api::handle`; there is no second door.
 
+mod authorize;
 mod body;
 mod cells;
 mod collection;
@@ -9,6 +10,7 @@ mod columns;
 mod decode;
 mod discovery;
 mod document;
+mod health;
 mod jsonpath;
 mod patch;
 mod protobuf;

@@ -21,8 +21,12 @@ const APPLY: &str = "application/apply-patch+yaml";
 impl Call<'_> {
     pub(super) fn patch(&self) -> Result<Response<Body>, Status> {
         let options = self.write_options("PatchOptions")?;
-        let written = if self.content_type == APPLY { self.apply(&options)? } else { self.patch_stored(&options)? };
-        Ok(self.answer(&written))
+        Ok(self.answer(&self.patched(&options)?))
+    }
+
+    /// What the patch makes of its object.
+    pub(super) fn patched(&self, options: &WriteOptions) -> Result<Written, Status> {
+        if self.content_type == APPLY { self.apply(options) } else { self.patch_stored(options) }
     }
 
     fn patch_stored(&self, options: &WriteOptions) -> Result<Written, Status> {

@@ -57,10 +57,25 @@ const META: Field = Field(
         Field(6, "resourceVersion", Text),
         Field(7, "generation", Ignored),
         Field(8, "creationTimestamp", Ignored),
+        Field(9, "deletionTimestamp", Ignored),
         Field(10, "deletionGracePeriodSeconds", Number),
         Field(11, "labels", TextMap),
         Field(12, "annotations", TextMap),
+        Field(
+            13,
+            "ownerReferences",
+            Messages(&[
+                Field(1, "kind", Text),
+                Field(3, "name", Text),
+                Field(4, "uid", Text),
+                Field(5, "apiVersion", Text),
+                Field(6, "controller", Flag),
+                Field(7, "blockOwnerDeletion", Flag),
+            ]),
+        ),
         Field(14, "finalizers", Texts),
+        // Without them an update keeps those that there are.
+        Field(17, "managedFields", Ignored),
     ]),
 );
 
@@ -199,6 +214,68 @@ const RULES_REVIEW: &[Field] =
 
 const SUBJECT_REVIEW: &[Field] = &[META, Field(2, "", Ignored)];
 
+const RULES: Field = Field(
+    2,
+    "rules",
+    Messages(&[
+        Field(1, "verbs", Texts),
+        Field(2, "apiGroups", Texts),
+        Field(3, "resources", Texts),
+        Field(4, "resourceNames", Texts),
+        Field(5, "nonResourceURLs", Texts),
+    ]),
+);
+
+const SELECTOR: &[Field] = &[
+    Field(1, "matchLabels", TextMap),
+    Field(
+        2,
+        "matchExpressions",
+        Messages(&[Field(1, "key", Text), Field(2, "operator", Text), Field(3, "values", Texts)]),
+    ),
+];
+
+const CLUSTER_ROLE: &[Field] =
+    &[META, RULES, Field(3, "aggregationRule", Message(&[Field(1, "clusterRoleSelectors", Messages(SELECTOR))]))];
+
+const BINDING: &[Field] = &[
+    META,
+    Field(
+        2,
+        "subjects",
+        Messages(&[
+            Field(1, "kind", Text),
+            Field(2, "apiGroup", Text),
+            Field(3, "name", Text),
+            Field(4, "namespace", Text),
+        ]),
+    ),
+    Field(3, "roleRef", Message(&[Field(1, "apiGroup", Text), Field(2, "kind", Text), Field(3, "name", Text)])),
+];
+
+const TOKEN_REQUEST: &[Field] = &[
+    META,
+    Field(
+        2,
+        "spec",
+        Message(&[
+            Field(1, "audiences", Texts),
+            Field(
+                3,
+                "boundObjectRef",
+                Message(&[
+                    Field(1, "kind", Text),
+                    Field(2, "apiVersion", Text),
+                    Field(3, "name", Text),
+                    Field(4, "uid", Text),
+                ]),
+            ),
+            Field(4, "expirationSeconds", Number),
+        ]),
+    ),
+    Field(3, "", Ignored),
+];
+
 fn fields_of(kind: &str) -> Option<&'static [Field]> {
     Some(match kind {
         "Namespace" => NAMESPACE,
@@ -210,6 +287,10 @@ fn fields_of(kind: &str) -> Option<&'static [Field]> {
         "SelfSubjectAccessReview" => ACCESS_REVIEW,
         "SelfSubjectRulesReview" => RULES_REVIEW,
         "SelfSubjectReview" => SUBJECT_REVIEW,
+        "Role" => &[META, RULES],
+        "ClusterRole" => CLUSTER_ROLE,
+        "RoleBinding" | "ClusterRoleBinding" => BINDING,
+        "TokenRequest" => TOKEN_REQUEST,
         _ => return None,
     })
 }

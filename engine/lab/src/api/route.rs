@@ -9,8 +9,10 @@ use std::borrow::Cow;
 pub(super) enum Route {
     /// `/version`
     Version,
-    /// `/healthz`, `/livez`, `/readyz` and what lies below.
-    Health,
+    /// `/`
+    Root,
+    /// `/healthz`, `/livez`, `/readyz`, and one check of them.
+    Health { endpoint: String, check: Option<String> },
     /// `/api`
     CoreVersions,
     /// `/apis`
@@ -51,7 +53,11 @@ impl Route {
         let pieces: Vec<&str> = pieces.iter().map(AsRef::as_ref).collect();
         match pieces.as_slice() {
             ["version"] => Self::Version,
-            ["healthz" | "livez" | "readyz", ..] => Self::Health,
+            [] => Self::Root,
+            [endpoint @ ("healthz" | "livez" | "readyz"), check @ ..] => {
+                let check = (!check.is_empty()).then(|| check.join("/"));
+                Self::Health { endpoint: (*endpoint).into(), check }
+            }
             ["api"] => Self::CoreVersions,
             ["apis"] => Self::Groups,
             ["apis", group] => Self::Group((*group).into()),

@@ -16,7 +16,8 @@ use super::body::{Body, json_response, status_response, text_response};
 use super::query::Query;
 use super::route::{ObjectPath, Route};
 use super::table::Representation;
-use super::{discovery, document, review};
+use super::{authorize, discovery, document, health, review};
+use crate::access::{Access, RBAC_GROUP, User};
 use crate::fault::{ApiCall, Faults};
 use crate::schema::Resource;
 use crate::status::Status;
@@ -32,6 +33,7 @@ pub struct Api {
     pub(super) store: Store,
     pub(super) pods: Arc<dyn PodHost>,
     faults: Arc<Faults>,
+    access: Arc<Access>,
 }
 
 /// One request for a resource or an object, ready to be carried out.
@@ -41,6 +43,9 @@ pub(super) struct Call<'a> {
     pub(super) resource: &'a Arc<Resource>,
     pub(super) path: &'a ObjectPath,
     pub(super) query: &'a Query,
+    pub(super) access: &'a Access,
+    /// Who asks, or is acted as.
+    pub(super) user: &'a User,
     pub(super) representation: Representation,
     /// Who changes are put down to.
     pub(super) manager: String,
@@ -49,9 +54,14 @@ pub(super) struct Call<'a> {
 }
 
 impl Api {
-    /// An API over a store, with someone who runs the pods.
-    pub fn new(store: Store, pods: Arc<dyn PodHost>) -> Self {
-        Self { store, pods, faults: Arc::default() }
+    /// An API over a store, with someone who runs the pods and someone who guards the door.
+    pub fn new(store: Store, pods: Arc<dyn PodHost>, access: Arc<Access>) -> Self {
+        Self { store, pods, faults: Arc::default(), access }
+    }
+
+    /// Who guards the door.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The same API, with requests that go wrong.
@@ -60,22 +70,32 @@ impl Api {
         Self { faults, ..self }
     }
 
-    /// Answers one request.
-    pub(crate) async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    /// Answers one request of `caller`.
+    pub(crate) async fn handle<B>(&self, caller: &Arc<User>, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Display + Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let query = Query::parse(request.uri().query());
         let catalog = self.store.catalog();
-        match Route::parse(request.uri().path()) {
+        let route = Route::parse(request.uri().path());
+        let asked = || authorize::attributes(&route, request.method(), request.uri().path(), &query);
+        let user = match self.access.admit(caller, request.headers(), asked) {
+            Ok(user) => user,
+            Err(status) => return status_response(&status),
+        };
+        match route {
             Route::Object(path) => {
+                if path.group == RBAC_GROUP {
+                    self.access.furnish();
+                }
                 let Some(resource) = catalog.find(&path.group, &path.version, &path.plural) else { return not_found() };
-                let answer = self.object(request, &path, &resource, &query).await;
+                let answer = self.object(&user, request, &path, &resource, &query).await;
                 answer.unwrap_or_else(|status| status_response(&status))
             }
             Route::Version => json_response(StatusCode::OK, &discovery::version()),
-            Route::Health => text_response(StatusCode::OK, "ok"),
+            Route::Root => health::paths(catalog),
+            Route::Health { endpoint, check } => health::answer(&endpoint, check.as_deref(), &query),
             Route::CoreVersions => discovery::core_versions(catalog, request.headers()),
             Route::Groups => discovery::groups(catalog, request.headers()),
             Route::Group(group) => discovery::group(catalog, &group).unwrap_or_else(not_found),
@@ -93,6 +113,7 @@ impl Api {
 
     async fn object<B>(
         &self,
+        user: &User,
         request: Request<B>,
         path: &ObjectPath,
         resource: &Arc<Resource>,
@@ -136,7 +157,9 @@ impl Api {
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
         let body = if method == Method::GET { Bytes::new() } else { read_body(request.into_body()).await? };
         let (store, faults) = (&self.store, &*self.faults);
-        let call = Call { store, faults, resource, path, query, representation, manager, content_type, body };
+        let access = &*self.access;
+        let call =
+            Call { store, faults, resource, path, query, access, user, representation, manager, content_type, body };
         if review::is_review(resource) {
             return if method == Method::POST { review::create(&call) } else { Err(Status::method_not_allowed()) };
         }
@@ -145,7 +168,7 @@ impl Api {
 }
 
 /// The request as Kubernetes names it in RBAC and audit.
-fn verb(method: &Method, path: &ObjectPath, query: &Query) -> &'static str {
+pub(super) fn verb(method: &Method, path: &ObjectPath, query: &Query) -> &'static str {
     match (method.as_str(), path.name.is_some()) {
         ("GET", _) if query.flag("watch") => "watch",
         ("GET", true) => "get",
@@ -166,6 +189,9 @@ impl Call<'_> {
         {
             return Ok(not_found());
         }
+        if self.path.group == RBAC_GROUP && !self.user.is_master() {
+            self.check_grant(method)?;
+        }
         match (method.as_str(), self.path.name.is_some(), sub) {
             ("GET" | "PUT" | "PATCH", true, Some("scale")) => self.scale(method),
             ("GET", true, None | Some("status")) => self.get(),
@@ -173,6 +199,7 @@ impl Call<'_> {
             ("GET", false, None) => self.list(),
             ("POST", false, None) => self.create(),
             ("POST", true, Some("eviction")) => self.evict(),
+            ("POST", true, Some("token")) if self.resource.plural == "serviceaccounts" => review::issue_token(self),
             ("PUT", true, None | Some("status" | "finalize")) => self.update(),
             ("PATCH", true, None | Some("status")) => self.patch(),
             ("DELETE", true, None) => self.delete(),

@@ -71,15 +71,19 @@ impl Call<'_> {
 
     pub(super) fn update(&self) -> Result<Response<Body>, Status> {
         let options = self.write_options("UpdateOptions")?;
+        Ok(self.answer(&self.updated(&options)?))
+    }
+
+    /// What the update makes of its object.
+    pub(super) fn updated(&self, options: &WriteOptions) -> Result<Written, Status> {
         let object = self.object()?;
         let needs_version = self.resource.is_custom() || self.resource.group_resource() == GroupResource::CRDS;
-        let written = self.store.modify_as(&options, self.resource, &self.key(), |_| {
+        self.store.modify_as(options, self.resource, &self.key(), |_| {
             if needs_version && meta::resource_version(&object).is_empty() {
                 return Err(self.unversioned());
             }
             Ok(object.clone())
-        })?;
-        Ok(self.answer(&written))
+        })
     }
 
     /// The refusal of an update that does not say which version it is of, for kinds that ask for it.

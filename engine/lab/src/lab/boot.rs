@@ -9,12 +9,14 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use rand::RngExt;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::builder::LabBuilder;
 use super::error::LabError;
 use super::handle::{Lab, is_settled, waiting_for};
+use crate::access::{Access, User};
 use crate::admission::Review;
 use crate::api::Api;
 use crate::clock::Clock;
@@ -63,9 +65,14 @@ pub(super) async fn boot(builder: LabBuilder) -> Result<Lab, LabError> {
         faults: Arc::clone(&faults),
         ipam,
     });
-    let api = Api::new(store.clone(), Arc::new(kubelet.clone()));
+    // Tokens of a lab that others reach must not be guessed; those of a rehearsal must be the same each time.
+    let key: [u8; 32] =
+        if virtual_time { Sha256::digest(world.seed.to_be_bytes()).into() } else { rand::rng().random() };
+    let access = Arc::new(Access::new(store.clone(), &key));
+    let api = Api::new(store.clone(), Arc::new(kubelet.clone()), Arc::clone(&access));
 
     let mut tasks = JoinSet::new();
+    tasks.spawn(access.run());
     tasks.spawn(Controllers::new(store.clone(), String::new()).run());
     tasks.spawn({
         let (net, store) = (net.clone(), store.clone());
@@ -195,7 +202,7 @@ async fn apply(api: &Api, store: &Store, mut object: Value) -> Result<(), LabErr
         .header("content-type", "application/apply-patch+yaml")
         .body(Full::new(bytes::Bytes::from(object.to_string())))
         .map_err(|error| refused(&object, Status::bad_request(error.to_string())))?;
-    let response = api.handle(request).await;
+    let response = api.handle(&Arc::new(User::admin()), request).await;
     if response.status().is_success() {
         return Ok(());
     }

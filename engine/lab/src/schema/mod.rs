@@ -31,6 +31,7 @@ pub(crate) use custom::{establish, version_rank};
 pub(crate) use custom_rules::{CustomWrite, validate_custom};
 pub(crate) use decode::{Decoded, undeclared_fields, zero_value};
 pub(crate) use managed::{ApplyRequest, Ownership, apply, keep, track_update};
+pub(crate) use node::Node;
 pub(crate) use numbers::float_text;
 pub(crate) use rules::validate_builtin;
 pub(crate) use strategic::strategic_merge;

@@ -1,6 +1,6 @@
 //! The loopback door: TLS with a certificate made on the spot, and a random token.
 //!
-//! Invariant: nothing is answered without the token, and keys live in memory only.
+//! Invariant: without the token, or one of the lab's service accounts, nobody is more than anonymous; keys live in memory only.
 
 #![expect(clippy::disallowed_types, reason = "the one door that listens on the machine")]
 
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Guard, serve};
+use crate::access::User;
 use crate::api::Api;
 
 /// Connections at once; more wait.
@@ -101,7 +102,8 @@ pub async fn serve_loopback(api: Api, options: LoopbackOptions) -> Result<Served
     let token = URL_SAFE_NO_PAD.encode(secret);
     let url = format!("https://{bound}");
     let kubeconfig = kubeconfig(&url, &ca, &token);
-    let guard = Guard { authorization: Some(format!("Bearer {token}")), head_timeout: Some(HEAD) };
+    let otherwise = Arc::new(User::anonymous());
+    let guard = Guard { token: Some(token.as_str().into()), otherwise, head_timeout: Some(HEAD) };
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = tokio::spawn(accept(listener, acceptor, api, guard));
     Ok(Served { url, token, kubeconfig, listener })

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Uri;
@@ -15,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 
 use super::connection::{Guard, serve};
+use crate::access::User;
 use crate::api::Api;
 
 /// Bytes that a pipe holds in each direction.
@@ -24,18 +26,26 @@ const PIPE_SIZE: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct Connector {
     api: Api,
+    user: Arc<User>,
 }
 
 impl Connector {
     /// A connector to an API. Use it on the runtime that the lab lives on.
     pub fn new(api: Api) -> Self {
-        Self { api }
+        Self { api, user: Arc::new(User::admin()) }
+    }
+
+    /// The same for somebody else: who requests without a token come from. Default: [`User::admin`].
+    #[must_use]
+    pub fn for_user(self, user: User) -> Self {
+        Self { user: Arc::new(user), ..self }
     }
 
     /// Opens one connection.
     pub fn connect(&self) -> Pipe {
         let (client, server) = tokio::io::duplex(PIPE_SIZE);
-        tokio::spawn(serve(server, self.api.clone(), Guard::default()));
+        let guard = Guard { token: None, otherwise: Arc::clone(&self.user), head_timeout: None };
+        tokio::spawn(serve(server, self.api.clone(), guard));
         Pipe { io: TokioIo::new(client) }
     }
 }

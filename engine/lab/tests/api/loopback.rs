@@ -8,7 +8,7 @@ use kube::{Api, Client, Config};
 use periplus_lab::serve::{LoopbackOptions, serve_loopback};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{NoPods, store};
+use crate::support::{NoPods, api, store};
 
 async fn client(kubeconfig: &str) -> Client {
     let kubeconfig = Kubeconfig::from_yaml(kubeconfig).expect("a kubeconfig");
@@ -19,7 +19,7 @@ async fn client(kubeconfig: &str) -> Client {
 #[expect(clippy::disallowed_types, reason = "a hostile client comes over the real loopback")]
 #[tokio::test]
 async fn the_kubeconfig_opens_the_door_and_nothing_else_does() {
-    let api = periplus_lab::api::Api::new(store(), Arc::new(NoPods));
+    let api = api(&store(), Arc::new(NoPods));
     let served = serve_loopback(api, LoopbackOptions::default()).await.expect("served");
     assert!(served.url.starts_with("https://127.0.0.1:"), "{}", served.url);
     let namespaces: Api<Namespace> = Api::all(client(&served.kubeconfig).await);

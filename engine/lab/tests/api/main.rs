@@ -1,5 +1,6 @@
 //! The API as its clients see it, over the in-memory door.
 
+mod access;
 mod clients;
 mod loopback;
 mod replay;

@@ -7,6 +7,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use periplus_lab::access::Access;
 use periplus_lab::admission::Review;
 use periplus_lab::api::Api;
 use periplus_lab::clock::Clock;
@@ -40,10 +41,14 @@ pub(crate) fn store() -> Store {
     store
 }
 
+/// The API over `store`.
+pub(crate) fn api(store: &Store, pods: Arc<dyn PodHost>) -> Api {
+    Api::new(store.clone(), pods, Arc::new(Access::new(store.clone(), b"a key")))
+}
+
 /// A client of the API over `store`.
 pub(crate) fn client(store: &Store, pods: Arc<dyn PodHost>) -> Http {
-    let connector = Connector::new(Api::new(store.clone(), pods));
-    Http { client: Client::builder(TokioExecutor::new()).build(connector.clone()), connector }
+    Http::new(Connector::new(api(store, pods)))
 }
 
 /// A plain HTTP client.
@@ -67,6 +72,10 @@ impl Answer {
 }
 
 impl Http {
+    pub(crate) fn new(connector: Connector) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build(connector.clone()), connector }
+    }
+
     pub(crate) async fn send(
         &self,
         method: &str,
