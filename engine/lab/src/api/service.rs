@@ -134,17 +134,20 @@ impl Api {
             return Err(status);
         }
         if path.plural == "pods" && path.group.is_empty() {
+            let upgradeable = matches!(*request.method(), Method::GET | Method::POST);
             match path.subresource.as_deref() {
                 Some("log") => return stream::logs(&self.store, &*self.pods, namespace, name, query),
-                Some("exec") => {
+                Some(sub @ ("exec" | "attach" | "portforward")) if upgradeable => {
+                    let target = stream::Target { store: &self.store, pods: &*self.pods, namespace, pod: name, query };
+                    if sub == "portforward" {
+                        return stream::forward(&target, &self.pods, request);
+                    }
                     let pod = self.store.get(&GroupResource::PODS, namespace, name);
-                    let cut = pod.and_then(|pod| self.faults.exec_cut(&pod));
-                    return stream::exec(&self.store, &*self.pods, namespace, name, query, request, cut);
+                    let cut = pod.and_then(|pod| self.faults.exec_cut(&pod)).filter(|_| sub == "exec");
+                    let wish = if sub == "exec" { stream::Wish::Exec } else { stream::Wish::Attach };
+                    return stream::command(&target, wish, request, cut);
                 }
-                Some("attach" | "portforward" | "proxy") => {
-                    let what = format!("pods/{}", path.subresource.as_deref().unwrap_or_default());
-                    return Err(Status::not_simulated(&what));
-                }
+                Some("proxy") => return Err(Status::not_simulated("pods/proxy")),
                 _ => {}
             }
         }

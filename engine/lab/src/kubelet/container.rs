@@ -140,10 +140,14 @@ impl Keeper {
 
     /// Runs one instance from start to end. None when the lab cannot run it.
     async fn live(&mut self, prepared: Prepared, began: Timestamp) -> Option<Ended> {
-        let Prepared { instance, argv } = prepared;
-        let stdout = Fd::log(instance.log.clone(), Stream::Stdout);
-        let stderr = Fd::log(instance.log.clone(), Stream::Stderr);
-        let process = instance.container.process(argv, Fd::null(), stdout, stderr);
+        let Prepared { instance, argv, stdin } = prepared;
+        let mut stdout = Fd::console(instance.console.clone(), Stream::Stdout);
+        let mut stderr = Fd::console(instance.console.clone(), Stream::Stderr);
+        if instance.tty {
+            stdout = stdout.into_terminal();
+            stderr = stdout.clone();
+        }
+        let process = instance.container.process(argv, stdin, stdout, stderr);
         let mut process = process.run().boxed();
         // What cannot be started ends at once and never counts as running.
         let exit = match futures::poll!(&mut process) {
@@ -172,7 +176,7 @@ impl Keeper {
             }
         };
         instance.container.kill_all();
-        instance.log.close();
+        instance.console.close();
         let finished = self.pod.shared.clock.now();
         let ended = |code: u8, reason: &'static str, message: String| {
             Some(Ended { code, reason, message, started: began, finished, id: instance.id.clone() })
@@ -200,7 +204,7 @@ impl Keeper {
     fn adopt(&self, instance: &Instance, since: Option<Timestamp>) {
         self.pod.update_container(&self.name, |container| {
             if let Some(previous) = container.instance.replace(instance.clone()) {
-                container.previous_log = Some(previous.log);
+                container.previous_log = Some(previous.log().clone());
                 container.restarts += 1;
             }
             if let Some(since) = since {

@@ -7,17 +7,18 @@ use serde_json::Value;
 
 use super::container::Keeper;
 use super::env::{self, ConfigError};
-use super::state::{Instance, Phase};
+use super::state::{Input, Instance, Phase};
 use crate::fs::Mount;
 use crate::image::Image;
 use crate::log::ContainerLog;
-use crate::process::{Container, ContainerSpec};
+use crate::process::{Console, Container, ContainerSpec, Fd};
 use crate::store::meta;
 
 /// What there is to start.
 pub(super) struct Prepared {
     pub(super) instance: Instance,
     pub(super) argv: Vec<String>,
+    pub(super) stdin: Fd,
 }
 
 impl Keeper {
@@ -83,7 +84,9 @@ impl Keeper {
         let said = format!("Container image {reference:?} already present on machine");
         self.pod.tell(&self.name, "Pulled", said);
         self.pod.tell(&self.name, "Created", format!("Created container: {}", self.name));
-        Ok(Prepared { instance: Instance { id, container, log }, argv })
+        let (input, stdin) = Input::of(&self.spec);
+        let tty = self.spec.get("tty").and_then(Value::as_bool) == Some(true);
+        Ok(Prepared { instance: Instance { id, container, console: Console::new(log), input, tty }, argv, stdin })
     }
 
     fn mount(&self, container: &Container) -> Result<(), ConfigError> {

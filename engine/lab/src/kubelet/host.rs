@@ -2,26 +2,24 @@
 //!
 //! Invariant: a command sees the container as it is now; a container that ends takes its commands with it.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
-use tokio::sync::oneshot;
 
 use super::pod::PodRun;
 use super::service::Kubelet;
-use super::state::{Instance, Phase};
+use super::state::Phase;
+use super::streams;
 use crate::controllers::fnv32;
 use crate::log;
-use crate::process::{Exit, Fd};
+use crate::net::not_simulated;
 use crate::status::Status;
-use crate::store::ObjectKey;
+use crate::store::{ObjectKey, meta};
 use crate::stream::{
-    ContainerLog, ExecOutcome, ExecRequest, ExecSession, LogEntry, LogPage, LogSource, LogStream, PodHost,
+    ContainerLog, Dialled, ExecRequest, ExecSession, ForwardError, LogEntry, LogPage, LogSource, LogStream, PodHost,
+    Port,
 };
-
-/// Bytes that may wait between a program and a client that reads slowly.
-const BUFFER: usize = 64 << 10;
 
 impl PodHost for Kubelet {
     fn exec(&self, namespace: &str, pod: &str, container: &str, request: ExecRequest) -> Result<ExecSession, Status> {
@@ -31,7 +29,39 @@ impl PodHost for Kubelet {
         let instance = state.containers.get(container).filter(|container| container.is_running());
         let instance = instance.and_then(|container| container.instance.clone()).ok_or_else(gone)?;
         drop(state);
-        Ok(start(&instance, request))
+        Ok(streams::exec(&instance, request))
+    }
+
+    fn attach(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        mut request: ExecRequest,
+    ) -> Result<ExecSession, Status> {
+        let gone = || Status::failure(format!("container {container} not found in pod {pod}_{namespace}"));
+        let run = self.pod(namespace, pod).ok_or_else(gone)?;
+        let state = run.state();
+        let instance = state.containers.get(container).filter(|container| container.is_running());
+        let instance = instance.and_then(|container| container.instance.clone()).ok_or_else(gone)?;
+        drop(state);
+        // Whether there is a terminal is the container's affair, not the client's.
+        request.tty = instance.tty;
+        Ok(streams::attach(&instance, &request))
+    }
+
+    fn dial(&self, namespace: &str, pod: &str, port: u16) -> Result<Dialled, Status> {
+        let missing = || Status::failure(format!("pod not found (\"{pod}_{namespace}\")"));
+        let run = self.pod(namespace, pod).filter(|run| !run.is_over()).ok_or_else(missing)?;
+        let net = run.net().cloned().ok_or_else(missing)?;
+        let sandbox = sandbox_id(meta::uid(&run.pod));
+        Ok(Box::pin(async move {
+            let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+            match net.connect(address).await {
+                Ok(socket) => Ok(Box::new(socket) as Box<dyn Port>),
+                Err(error) => Err(refused(sandbox, port, &error)),
+            }
+        }))
     }
 
     fn logs(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Result<ContainerLog, Status> {
@@ -47,10 +77,10 @@ impl PodHost for Kubelet {
             let missing = format!("previous terminated container {container:?} in pod {pod:?} not found");
             // Between two runs, the one that has just ended is the previous one already.
             let ended = matches!(&found.phase, Phase::Waiting { .. }).then(|| found.instance.as_ref()).flatten();
-            let log = ended.map(|instance| instance.log.clone()).or_else(|| found.previous_log.clone());
+            let log = ended.map(|instance| instance.log().clone()).or_else(|| found.previous_log.clone());
             log.ok_or_else(|| Status::bad_request(missing))?
         } else {
-            let log = found.instance.as_ref().map(|instance| instance.log.clone());
+            let log = found.instance.as_ref().map(|instance| instance.log().clone());
             log.ok_or_else(|| match &found.phase {
                 Phase::Waiting { reason, message } if !message.is_empty() => waiting(&format!("{reason}: {message}")),
                 Phase::Waiting { reason, .. } => waiting(reason),
@@ -67,94 +97,24 @@ impl Kubelet {
     }
 }
 
-/// Starts a command and joins its descriptors to the session's streams.
-fn start(instance: &Instance, request: ExecRequest) -> ExecSession {
-    let (exit, outcome) = oneshot::channel();
-    let mut session = ExecSession { stdin: None, stdout: None, stderr: None, resize: None, exit: outcome };
-    let mut pumps: Vec<BoxFuture<'static, ()>> = Vec::new();
-
-    let mut stdin = Fd::null();
-    if request.stdin {
-        let (read, write) = Fd::pipe();
-        let (near, far) = tokio::io::duplex(BUFFER);
-        pumps.push(Box::pin(feed(near, write)));
-        session.stdin = Some(Box::new(far));
-        stdin = read;
+/// The words of containerd where no program listens.
+fn refused(sandbox: String, port: u16, error: &std::io::Error) -> ForwardError {
+    if let Some(what) = not_simulated(error) {
+        return ForwardError { sandbox, why: format!("not simulated: {what}") };
     }
-    let mut output = |wanted: bool| {
-        if !wanted {
-            return (Fd::null(), None);
-        }
-        let (read, write) = Fd::pipe();
-        let (near, far) = tokio::io::duplex(BUFFER);
-        pumps.push(Box::pin(drain(read, near)));
-        (write, Some(Box::new(far) as Box<_>))
-    };
-    let (mut stdout, reader) = output(request.stdout);
-    session.stdout = reader;
-    let (mut stderr, reader) = output(request.stderr && !request.tty);
-    session.stderr = reader;
-    if request.tty {
-        stdin = stdin.into_terminal();
-        stdout = stdout.into_terminal();
-        stderr = stdout.clone();
-        // Programs of the lab do not ask for the size; the channel takes what the client sends.
-        let (sizes, mut sent) = tokio::sync::mpsc::channel(4);
-        session.resize = Some(sizes);
-        pumps.push(Box::pin(async move { while sent.recv().await.is_some() {} }));
-    }
-    for pump in pumps {
-        tokio::spawn(pump);
-    }
-    let process = instance.container.process(request.argv.clone(), stdin, stdout, stderr);
-    let id = exec_id(&instance.id, process.pid);
-    tokio::spawn(async move {
-        let outcome = match process.run().await {
-            Exit::Code(code) => ExecOutcome::Exited(code),
-            Exit::Signal(signal) => ExecOutcome::Exited(128_u8.saturating_add(signal)),
-            Exit::NotSimulated(what) => ExecOutcome::NotSimulated(what),
-            Exit::NotFound(_) if request.argv.is_empty() => ExecOutcome::empty_command(&id),
-            Exit::NotFound(why) => ExecOutcome::not_started(&id, &why),
-        };
-        // A client that went away does not ask.
-        let _ = exit.send(outcome);
-    });
-    session
+    let name = &sandbox[..32];
+    let network = [&name[..8], &name[8..12], &name[12..16], &name[16..20], &name[20..]].join("-");
+    let why = format!(
+        "failed to execute portforward in network namespace \"/var/run/netns/cni-{network}\": failed to connect to \
+         localhost:{port} inside namespace {sandbox:?}, IPv4: dial tcp4 127.0.0.1:{port}: connect: connection refused \
+         IPv6: dial tcp6 [::1]:{port}: connect: connection refused "
+    );
+    ForwardError { sandbox, why }
 }
 
-/// Sixty-four hexadecimal digits that name one exec.
-fn exec_id(container: &str, pid: u32) -> String {
-    (0..8).map(|part| format!("{:08x}", fnv32(format!("{container}/{pid}/{part}").as_bytes()))).collect()
-}
-
-/// Brings the client's input to the program.
-async fn feed(mut client: DuplexStream, program: Fd) {
-    let mut buffer = vec![0; 16 << 10];
-    loop {
-        tokio::select! {
-            biased;
-            () = program.broken() => return,
-            read = client.read(&mut buffer) => match read {
-                Ok(0) | Err(_) => return,
-                Ok(count) => {
-                    if program.write_all(&buffer[..count]).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Brings the program's output to the client. Once the client is gone the program gets `EPIPE`.
-async fn drain(program: Fd, mut client: impl AsyncWrite + Unpin) {
-    while let Ok(data) = program.read(BUFFER).await {
-        if data.is_empty() || client.write_all(&data).await.is_err() {
-            break;
-        }
-    }
-    // A client that is gone needs no end either.
-    let _ = client.shutdown().await;
+/// Sixty-four hexadecimal digits that name a pod's sandbox.
+fn sandbox_id(uid: &str) -> String {
+    (0..8).map(|part| format!("{:08x}", fnv32(format!("{uid}/{part}").as_bytes()))).collect()
 }
 
 /// A container's log in the form that the API reads.

@@ -13,6 +13,7 @@ mod probe;
 mod service;
 mod state;
 mod status;
+mod streams;
 mod supervise;
 mod volume;
 

@@ -93,6 +93,11 @@ impl PodRun {
         self.stop.borrow().is_some()
     }
 
+    /// Whether the pod has done what it was for, so that nothing of it runs any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(super::status::phase(&self.pod, &self.state()), "Succeeded" | "Failed")
+    }
+
     /// Waits until the pod must end at once.
     pub(super) async fn killed(&self) {
         let mut stop = self.stop.subscribe();

@@ -3,13 +3,14 @@
 //! Invariant: plain data; nothing in here waits or writes to the store.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::log::ContainerLog;
-use crate::process::Container;
+use crate::process::{Console, Container, Fd, Terminal};
 
 /// A pod from the kubelet's side.
 #[derive(Debug)]
@@ -59,7 +60,53 @@ pub(super) struct Instance {
     /// Its processes and files.
     pub(super) container: Container,
     /// Its output.
-    pub(super) log: ContainerLog,
+    pub(super) console: Console,
+    /// Its standard input.
+    pub(super) input: Input,
+    /// Its standard streams are a terminal.
+    pub(super) tty: bool,
+}
+
+/// Where the standard input of a container's command comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Input {
+    /// Nowhere.
+    None,
+    /// Clients that attach; with `once`, the first one's end of input is the command's.
+    Pipe {
+        /// The end to write to, while there is one.
+        write: Arc<Mutex<Option<Fd>>>,
+        /// Only one client may be attached.
+        once: bool,
+    },
+    /// Clients that attach, at a terminal.
+    Keyboard(Terminal),
+}
+
+impl Instance {
+    /// Its log.
+    pub(super) fn log(&self) -> &ContainerLog {
+        self.console.log()
+    }
+}
+
+impl Input {
+    /// The input that a container's specification asks for, and the descriptor to read it from.
+    pub(super) fn of(spec: &Value) -> (Self, Fd) {
+        let flag = |key: &str| spec.get(key).and_then(Value::as_bool) == Some(true);
+        match (flag("stdin"), flag("tty")) {
+            (false, false) => (Self::None, Fd::null()),
+            (false, true) => (Self::None, Fd::typed_at(Terminal::default())),
+            (true, true) => {
+                let terminal = Terminal::default();
+                (Self::Keyboard(terminal.clone()), Fd::typed_at(terminal))
+            }
+            (true, false) => {
+                let (read, write) = Fd::pipe();
+                (Self::Pipe { write: Arc::new(Mutex::new(Some(write))), once: flag("stdinOnce") }, read)
+            }
+        }
+    }
 }
 
 /// What a container does.

@@ -5,7 +5,7 @@ use super::{Propagation, Registry};
 use crate::log::{ContainerLog, Stream};
 use crate::net::testing::{CLIENT, PROXY, address, ask, net, pod};
 use crate::net::{Net, NetNs};
-use crate::process::{Container, ContainerSpec, Exit, Fd, SIGTERM};
+use crate::process::{Console, Container, ContainerSpec, Exit, Fd, SIGTERM};
 use crate::schema::istio_crds;
 use crate::store::{GroupResource, Store, WriteOptions};
 use serde_json::{Value, json};
@@ -30,7 +30,8 @@ fn container(net: &NetNs) -> Container {
 
 async fn run(container: &Container, log: &ContainerLog, args: &[&str]) -> Exit {
     let argv = ["/usr/local/bin/pilot-agent"].iter().chain(args).map(|&arg| arg.to_owned()).collect();
-    let out = |stream| Fd::log(log.clone(), stream);
+    let console = Console::new(log.clone());
+    let out = |stream| Fd::console(console.clone(), stream);
     container.process(argv, Fd::null(), out(Stream::Stdout), out(Stream::Stderr)).run().await
 }
 

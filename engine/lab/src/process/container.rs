@@ -147,6 +147,25 @@ impl Container {
         true
     }
 
+    /// Sends a signal to a process and all that it has started, as a terminal does to the programs on it.
+    pub fn signal_family(&self, root: u32, signal: u8) {
+        let parents: BTreeMap<u32, u32> =
+            self.table().processes.iter().map(|(pid, entry)| (*pid, entry.info.parent)).collect();
+        let belongs = |mut pid: u32| {
+            while pid != root {
+                // Numbers of parents are smaller, so this comes to an end.
+                match parents.get(&pid) {
+                    Some(parent) if *parent < pid => pid = *parent,
+                    _ => return false,
+                }
+            }
+            true
+        };
+        for pid in parents.keys().copied().filter(|pid| belongs(*pid)).collect::<Vec<_>>() {
+            self.signal(pid, signal);
+        }
+    }
+
     /// Ends every process at once, as a runtime does with what is left of a container.
     pub fn kill_all(&self) {
         for entry in self.table().processes.values() {

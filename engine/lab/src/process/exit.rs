@@ -20,6 +20,8 @@ pub enum Exit {
 pub const SIGPIPE: u8 = 13;
 /// Interrupt, as from Ctrl-C.
 pub const SIGINT: u8 = 2;
+/// Quit, as from Ctrl-\.
+pub const SIGQUIT: u8 = 3;
 /// The signal nobody survives.
 pub const SIGKILL: u8 = 9;
 /// The polite request to end.

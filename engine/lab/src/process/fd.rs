@@ -3,8 +3,9 @@
 //! Invariant: a clone of a descriptor is the same open file, as after `dup(2)`: one offset, one pipe end.
 
 use super::pipe::{self, PipeReader, PipeWriter};
+use super::{Console, Terminal};
 use crate::fs::{Device, File};
-use crate::log::{ContainerLog, Stream};
+use crate::log::Stream;
 use std::sync::Arc;
 
 /// How much one read takes at most.
@@ -38,7 +39,8 @@ enum Kind {
     Reader(Arc<PipeReader>),
     Writer(Arc<PipeWriter>),
     File(Arc<File>),
-    Log(ContainerLog, Stream),
+    Console(Console, Stream),
+    Terminal(Terminal),
 }
 
 impl Fd {
@@ -58,10 +60,12 @@ impl Fd {
     #[must_use]
     pub fn pipe() -> (Self, Self) {
         let (reader, writer) = pipe::pipe();
-        (
-            Self { kind: Kind::Reader(Arc::new(reader)), terminal: false },
-            Self { kind: Kind::Writer(Arc::new(writer)), terminal: false },
-        )
+        (Self::reader(reader), Self { kind: Kind::Writer(Arc::new(writer)), terminal: false })
+    }
+
+    /// The end of a pipe that is read.
+    pub(super) fn reader(reader: PipeReader) -> Self {
+        Self { kind: Kind::Reader(Arc::new(reader)), terminal: false }
     }
 
     /// An open file.
@@ -73,14 +77,20 @@ impl Fd {
         }
     }
 
-    /// One stream of a container's log.
+    /// One stream of the output of a container's command.
     #[must_use]
-    pub fn log(log: ContainerLog, stream: Stream) -> Self {
-        Self { kind: Kind::Log(log, stream), terminal: false }
+    pub fn console(console: Console, stream: Stream) -> Self {
+        Self { kind: Kind::Console(console, stream), terminal: false }
     }
 
-    /// The same descriptor as the program's side of a terminal: `isatty` holds, and a line feed that is written leaves as
-    /// carriage return and line feed. What arrives is not echoed.
+    /// The lines that are typed at a terminal.
+    #[must_use]
+    pub fn typed_at(terminal: Terminal) -> Self {
+        Self { kind: Kind::Terminal(terminal), terminal: true }
+    }
+
+    /// The same descriptor as what a terminal shows: `isatty` holds, and a line feed that is written leaves as carriage
+    /// return and line feed.
     #[must_use]
     pub fn into_terminal(self) -> Self {
         Self { terminal: true, ..self }
@@ -116,7 +126,8 @@ impl Fd {
             Kind::Null => Ok(Vec::new()),
             Kind::Reader(reader) => Ok(reader.read(max.min(CHUNK)).await),
             Kind::File(file) => Ok(file.read(max.min(CHUNK))?),
-            Kind::Closed | Kind::Writer(_) | Kind::Log(..) => Err(IoError::BadDescriptor),
+            Kind::Terminal(terminal) => Ok(terminal.read(max.min(CHUNK)).await),
+            Kind::Closed | Kind::Writer(_) | Kind::Console(..) => Err(IoError::BadDescriptor),
         }
     }
 
@@ -136,11 +147,11 @@ impl Fd {
             Kind::Null => Ok(()),
             Kind::Writer(writer) => writer.write_all(data).await.map_err(|pipe::Broken| IoError::BrokenPipe),
             Kind::File(file) => Ok(file.write(data).map(|_| ())?),
-            Kind::Log(log, stream) => {
-                log.write(*stream, data);
+            Kind::Console(console, stream) => {
+                console.write(*stream, data).await;
                 Ok(())
             }
-            Kind::Closed | Kind::Reader(_) => Err(IoError::BadDescriptor),
+            Kind::Closed | Kind::Reader(_) | Kind::Terminal(_) => Err(IoError::BadDescriptor),
         }
     }
 

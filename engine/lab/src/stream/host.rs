@@ -23,11 +23,41 @@ pub trait PodHost: Send + Sync {
     /// A [`Status`] when the container can't take commands at all, for instance `container not found ("NAME")`.
     fn exec(&self, namespace: &str, pod: &str, container: &str, request: ExecRequest) -> Result<ExecSession, Status>;
 
+    /// Joins the streams of a running container's own command.
+    ///
+    /// # Errors
+    /// A [`Status`] when the container does not run.
+    fn attach(&self, namespace: &str, pod: &str, container: &str, request: ExecRequest) -> Result<ExecSession, Status>;
+
+    /// Connects to a port of a pod as from inside it. What comes in time is the connection, or the words of the runtime for
+    /// why there is none.
+    ///
+    /// # Errors
+    /// A [`Status`] when the pod does not run.
+    fn dial(&self, namespace: &str, pod: &str, port: u16) -> Result<Dialled, Status>;
+
     /// The log of a container, or of its last terminated instance when `previous`.
     ///
     /// # Errors
     /// 400 when the container waits to start or there is no previous instance.
     fn logs(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Result<ContainerLog, Status>;
+}
+
+/// A connection to a port of a pod, to come.
+pub type Dialled = BoxFuture<'static, Result<Box<dyn Port>, ForwardError>>;
+
+/// Both directions of a connection to a port.
+pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Port for T {}
+
+/// Why there is no connection to a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardError {
+    /// The pod as the runtime names it.
+    pub sandbox: String,
+    /// The runtime's words.
+    pub why: String,
 }
 
 /// A command and the streams that the client asked for.

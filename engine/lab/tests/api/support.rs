@@ -15,7 +15,7 @@ use periplus_lab::schema::istio_crds;
 use periplus_lab::serve::Connector;
 use periplus_lab::status::Status;
 use periplus_lab::store::{GroupResource, Store, WriteOptions};
-use periplus_lab::stream::{ContainerLog, ExecRequest, ExecSession, PodHost};
+use periplus_lab::stream::{ContainerLog, Dialled, ExecRequest, ExecSession, PodHost};
 use serde_json::Value;
 
 /// A host without pods.
@@ -23,6 +23,14 @@ pub(crate) struct NoPods;
 
 impl PodHost for NoPods {
     fn exec(&self, _: &str, pod: &str, _: &str, _: ExecRequest) -> Result<ExecSession, Status> {
+        Err(Status::not_found("", "pods", pod))
+    }
+
+    fn attach(&self, _: &str, pod: &str, _: &str, _: ExecRequest) -> Result<ExecSession, Status> {
+        Err(Status::not_found("", "pods", pod))
+    }
+
+    fn dial(&self, _: &str, pod: &str, _: u16) -> Result<Dialled, Status> {
         Err(Status::not_found("", "pods", pod))
     }
 
