@@ -5,6 +5,7 @@
 mod cluster_ip;
 mod defaults;
 mod inject;
+mod ownership;
 mod pod;
 mod rbac;
 mod review;

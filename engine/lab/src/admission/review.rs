@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster_ip, defaults, inject, pod, rules};
+use super::{cluster_ip, defaults, inject, ownership, pod, rules};
 use crate::status::Status;
 use crate::store::{Admission, AdmissionRequest, GroupResource, Operation, WeakStore};
 
@@ -33,6 +33,9 @@ impl Admission for Review {
         if *request.resource == GroupResource::SERVICES {
             cluster_ip::allocate(&store, request.old, object)?;
         }
+        if *request.resource == GroupResource::DAEMON_SETS {
+            ownership::daemon_set(request.old, object);
+        }
         if request.operation == Operation::Update {
             return Ok(());
         }
@@ -49,6 +52,8 @@ impl Admission for Review {
                 }
                 pod::first_status(object);
             }
+            ("batch", "jobs") => ownership::job(object),
+            ("", "persistentvolumeclaims") => ownership::claim(&store, object),
             ("apps", "replicasets") => set_status(object, json!({"replicas": 0})),
             ("apps", "statefulsets") => set_status(object, json!({"replicas": 0, "availableReplicas": 0})),
             ("apps", "daemonsets") => {

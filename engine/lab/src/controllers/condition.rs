@@ -45,6 +45,33 @@ pub(crate) fn set(
     }
 }
 
+/// Sets a condition as controllers of workloads do: unless status and reason stay the same, it moves to the end of the list. With
+/// `keeps`, the time of the last transition stays while the status does.
+pub(super) fn put(conditions: &mut Vec<Value>, condition: Value, keeps: bool) {
+    let kind = condition["type"].clone();
+    let mut condition = condition;
+    if let Some(old) = conditions.iter().find(|old| old["type"] == kind) {
+        if old["status"] == condition["status"] && old["reason"] == condition["reason"] {
+            return;
+        }
+        if keeps && old["status"] == condition["status"] {
+            condition["lastTransitionTime"] = old["lastTransitionTime"].clone();
+        }
+    }
+    remove(conditions, kind.as_str().unwrap_or_default());
+    conditions.push(condition);
+}
+
+/// Takes a condition out of a list.
+pub(super) fn remove(conditions: &mut Vec<Value>, kind: &str) {
+    conditions.retain(|condition| condition["type"] != kind);
+}
+
+/// The conditions of an object's status.
+pub(super) fn of(object: &Value) -> Vec<Value> {
+    object.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
 /// Whether a condition of an object's status is `True`.
 pub(crate) fn is_true(object: &Value, kind: &str) -> bool {
     find(object, kind).is_some_and(|condition| condition["status"] == "True")

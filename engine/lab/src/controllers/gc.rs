@@ -2,33 +2,41 @@
 //!
 //! Invariant: an object goes when none of its owners is left; an owner that waits for its dependents goes after them.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
+use super::owned::released;
 use super::plan::{Action, Plan, View};
 use crate::store::{GroupResource, meta};
 
 /// What follows from an owner that is gone: its dependents go too, unless another owner keeps them.
 pub(super) fn after(view: &View<'_>, uid: &str) -> Plan {
     let mut plan = Plan::default();
-    for (resource, object) in dependents(view, uid) {
-        if meta::is_deleting(&object) {
-            continue;
-        }
-        let others: Vec<&Value> = meta::owner_references(&object)
-            .iter()
-            .filter(|owner| owner["uid"] != uid && is_alive(view, owner, meta::namespace(&object)))
-            .collect();
-        if others.is_empty() {
-            plan.push(Action::delete(&resource, &object));
-        } else {
-            let mut kept = Value::clone(&object);
-            meta::metadata(&mut kept).insert("ownerReferences".to_owned(), others.into_iter().cloned().collect());
-            plan.push(Action::Update(resource, kept));
-        }
+    for (resource, object) in view.dependents(uid) {
+        collect(view, &resource, &object, &mut plan);
     }
     plan
+}
+
+/// What follows for an object that names owners which may not exist.
+pub(super) fn dependent(view: &View<'_>, resource: &GroupResource, object: &Value) -> Plan {
+    let mut plan = Plan::default();
+    collect(view, resource, object, &mut plan);
+    plan
+}
+
+fn collect(view: &View<'_>, resource: &GroupResource, object: &Value, plan: &mut Plan) {
+    let owners = meta::owner_references(object);
+    if meta::is_deleting(object) || owners.is_empty() {
+        return;
+    }
+    let alive: Vec<&Value> = owners.iter().filter(|owner| is_alive(view, owner, meta::namespace(object))).collect();
+    if alive.is_empty() {
+        plan.push(Action::delete(resource, object));
+    } else if alive.len() < owners.len() {
+        let mut kept = object.clone();
+        meta::metadata(&mut kept).insert("ownerReferences".to_owned(), alive.into_iter().cloned().collect());
+        plan.push(Action::Update(resource.clone(), kept));
+    }
 }
 
 /// What an owner with the finalizer `foregroundDeletion` or `orphan` waits for.
@@ -39,18 +47,10 @@ pub(super) fn release(view: &View<'_>, resource: &GroupResource, owner: &Value) 
     }
     let uid = meta::uid(owner);
     let has = |name: &str| meta::finalizers(owner).any(|finalizer| finalizer == name);
-    let dependents = dependents(view, uid);
+    let dependents = view.dependents(uid);
     if has("orphan") {
         for (resource, object) in dependents {
-            let mut freed = Value::clone(&object);
-            let metadata = meta::metadata(&mut freed);
-            if let Some(owners) = metadata.get_mut("ownerReferences").and_then(Value::as_array_mut) {
-                owners.retain(|owner| owner["uid"] != uid);
-                if owners.is_empty() {
-                    metadata.shift_remove("ownerReferences");
-                }
-            }
-            plan.push(Action::Update(resource, freed));
+            plan.push(Action::Update(resource, released(&object, uid)));
         }
         plan.push(Action::Update(resource.clone(), without_finalizer(owner, "orphan")));
     } else if has("foregroundDeletion") {
@@ -63,7 +63,7 @@ pub(super) fn release(view: &View<'_>, resource: &GroupResource, owner: &Value) 
         for (resource, object) in &dependents {
             blocked |= blocks(object);
             if !meta::is_deleting(object) {
-                plan.push(foreground(resource, object));
+                plan.push(foreground(view, resource, object));
             }
         }
         if !blocked {
@@ -73,11 +73,11 @@ pub(super) fn release(view: &View<'_>, resource: &GroupResource, owner: &Value) 
     plan
 }
 
-/// Dependents are deleted in the foreground too, so that an owner outlives all that stands below it.
-fn foreground(resource: &GroupResource, object: &Value) -> Action {
+/// Dependents with dependents of their own are deleted in the foreground too, so that an owner outlives all that stands below it.
+fn foreground(view: &View<'_>, resource: &GroupResource, object: &Value) -> Action {
     let mut action = Action::delete(resource, object);
     if let Action::Delete { options, .. } = &mut action
-        && *resource != GroupResource::PODS
+        && !view.dependents(meta::uid(object)).is_empty()
     {
         options.propagation = Some(crate::store::Propagation::Foreground);
     }
@@ -92,25 +92,10 @@ fn without_finalizer(object: &Value, finalizer: &str) -> Value {
     object
 }
 
-fn dependents(view: &View<'_>, uid: &str) -> Vec<(GroupResource, Arc<Value>)> {
-    let mut found = Vec::new();
-    for resource in view.resources() {
-        for object in view.list(&resource, "") {
-            if meta::owner_references(&object).iter().any(|owner| owner["uid"] == uid) {
-                found.push((resource.clone(), object));
-            }
-        }
-    }
-    found
-}
-
-/// Whether the owner that a reference names exists. References name a kind; every kind's objects are looked through.
+/// Whether the owner that a reference names exists: in the dependent's namespace, or in none.
 fn is_alive(view: &View<'_>, owner: &Value, namespace: &str) -> bool {
-    let name = owner["name"].as_str().unwrap_or_default();
-    view.resources().iter().any(|resource| {
-        [namespace, ""].iter().any(|namespace| {
-            view.get(resource, namespace, name)
-                .is_some_and(|object| meta::uid(&object) == owner["uid"].as_str().unwrap_or_default())
-        })
+    let place = owner["uid"].as_str().and_then(|uid| view.place(uid));
+    place.is_some_and(|(_, key)| {
+        owner["name"] == key.name.as_str() && (key.namespace.is_empty() || key.namespace == namespace)
     })
 }

@@ -19,13 +19,6 @@ pub(super) fn template_hash(template: &Value, collisions: u64) -> String {
     safe(&fnv32(text.as_bytes()).to_string())
 }
 
-/// A short suffix for a name, derived from what is named.
-pub(super) fn name_suffix(of: &str) -> String {
-    let mut suffix = safe(&fnv32(of.as_bytes()).to_string());
-    suffix.truncate(5);
-    suffix
-}
-
 /// Characters that form no word and cannot be mistaken for each other.
 fn safe(digits: &str) -> String {
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";

@@ -216,7 +216,7 @@ async fn a_service_has_the_ready_pods_as_endpoints() {
         "spec": {"selector": {"app": "d"}, "ports": [{"port": 80, "targetPort": 8080}]},
     });
     cluster.create(&GroupResource::SERVICES, service);
-    assert_eq!(cluster.list(&GroupResource::ENDPOINT_SLICES)[0]["endpoints"], json!([]));
+    assert_eq!(cluster.list(&GroupResource::ENDPOINT_SLICES)[0]["endpoints"], Value::Null);
     cluster.play_kubelet();
     let slice = &cluster.list(&GroupResource::ENDPOINT_SLICES)[0];
     assert_eq!(slice["endpoints"][0]["addresses"], json!(["10.244.0.9"]));
@@ -239,7 +239,7 @@ async fn a_roll_out_that_does_not_move_is_given_up() {
         tokio::spawn(std::mem::replace(&mut cluster.controllers, Controllers::new(store, String::new())).run());
     tokio::time::sleep(std::time::Duration::from_secs(599)).await;
     assert_eq!(condition(&cluster.deployment(), "Progressing"), ("True", "ReplicaSetUpdated"));
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert_eq!(condition(&cluster.deployment(), "Progressing"), ("False", "ProgressDeadlineExceeded"));
     controllers.abort();
 }

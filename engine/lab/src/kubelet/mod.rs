@@ -1,4 +1,4 @@
-//! The kubelet of the lab's one node, with its scheduler: turns Pod objects into running programs and tells how they fare.
+//! The kubelet of the lab's one node: turns Pod objects into running programs and tells how they fare.
 //!
 //! Invariant: what a pod is doing stands in one `PodState`; the status in the store is computed from it.
 

@@ -14,7 +14,8 @@ pub const NODE_NAME: &str = "lab";
 pub const NODE_ADDRESS: &str = "172.18.0.2";
 
 /// Labels of the node, which node selectors may name.
-pub(super) const LABELS: [(&str, &str); 4] = [
+const LABELS: [(&str, &str); 5] = [
+    ("beta.kubernetes.io/arch", "amd64"),
     ("beta.kubernetes.io/os", "linux"),
     ("kubernetes.io/arch", "amd64"),
     ("kubernetes.io/hostname", NODE_NAME),

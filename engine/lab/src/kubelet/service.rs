@@ -12,19 +12,16 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::ipam::Ipam;
-use super::node::{LABELS, NODE_ADDRESS, NODE_NAME};
+use super::node::{NODE_ADDRESS, NODE_NAME};
 use super::pod::PodRun;
 use super::volume;
 use crate::clock::Clock;
-use crate::controllers::{Note, condition, record};
 use crate::fault::Faults;
 use crate::net::{Net, NetNs, PodNet};
-use crate::store::{Change, ChangeKind, GroupResource, ObjectKey, Store, WriteOptions, meta};
+use crate::store::{Change, ChangeKind, GroupResource, ObjectKey, Store, meta};
 
 /// How long a changed ConfigMap or Secret takes to show in the files of a pod.
 const CONFIG_DELAY: Duration = Duration::from_secs(10);
-
-const SCHEDULER: &str = "default-scheduler";
 
 /// What a kubelet works with.
 pub struct Setup {
@@ -174,8 +171,8 @@ impl Kubelet {
         if meta::is_deleting(pod) || matches!(phase, Some("Succeeded" | "Failed")) {
             return;
         }
-        if let Some(pod) = self.schedule(pod) {
-            let run = PodRun::new(Arc::clone(&self.shared), pod);
+        if pod.pointer("/spec/nodeName").and_then(Value::as_str) == Some(NODE_NAME) {
+            let run = PodRun::new(Arc::clone(&self.shared), Arc::clone(pod));
             self.shared.pods().insert(key.clone(), Arc::clone(&run));
             let shared = Arc::clone(&self.shared);
             tasks.spawn(async move {
@@ -187,58 +184,4 @@ impl Kubelet {
             });
         }
     }
-
-    /// Gives the pod its node. None when no node suits it; it then stays pending.
-    fn schedule(&self, pod: &Arc<Value>) -> Option<Arc<Value>> {
-        match pod.pointer("/spec/nodeName").and_then(Value::as_str) {
-            Some(NODE_NAME) => return Some(Arc::clone(pod)),
-            Some(_) => return None,
-            None => {}
-        }
-        let (namespace, name) = (meta::namespace(pod), meta::name(pod));
-        let store = &self.shared.store;
-        if let Some(why) = unschedulable(pod) {
-            let now = self.shared.clock.now();
-            let options = WriteOptions::status_by(SCHEDULER);
-            let marked = store.modify(&options, &GroupResource::PODS, namespace, name, |pod| {
-                let mut conditions =
-                    pod.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-                condition::set(&mut conditions, "PodScheduled", "False", "Unschedulable", &why, now, false);
-                pod["status"]["conditions"] = conditions.into();
-                Ok(())
-            });
-            // Only the first look tells; the mark itself is a change that is looked at again.
-            if marked.is_ok_and(|marked| marked != *pod) {
-                record(store, &Note::warning(pod, SCHEDULER, "FailedScheduling", why));
-            }
-            return None;
-        }
-        let bound = store.modify(&WriteOptions::by(SCHEDULER), &GroupResource::PODS, namespace, name, |pod| {
-            meta::child(pod, "spec").insert("nodeName".to_owned(), NODE_NAME.into());
-            Ok(())
-        });
-        match bound {
-            Ok(bound) => {
-                let message = format!("Successfully assigned {namespace}/{name} to {NODE_NAME}");
-                record(store, &Note::normal(&bound, SCHEDULER, "Scheduled", message));
-                Some(bound)
-            }
-            Err(status) => {
-                tracing::debug!(name, %status, "a pod could not be bound");
-                None
-            }
-        }
-    }
-}
-
-/// Why the node does not suit the pod.
-fn unschedulable(pod: &Value) -> Option<String> {
-    let selector = pod.pointer("/spec/nodeSelector").and_then(Value::as_object);
-    let fits =
-        selector.into_iter().flatten().all(|(key, value)| LABELS.iter().any(|(name, own)| key == name && value == own));
-    if !fits {
-        return Some("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.".to_owned());
-    }
-    let node_affinity = pod.pointer("/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution");
-    node_affinity.map(|_| "not simulated: required node affinity".to_owned())
 }

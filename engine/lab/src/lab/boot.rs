@@ -8,13 +8,14 @@ use std::time::Duration;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use rand::RngExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::builder::LabBuilder;
 use super::error::LabError;
+use super::furnish::furnish;
 use super::handle::{Lab, is_settled, waiting_for};
 use crate::access::{Access, User};
 use crate::admission::Review;
@@ -22,12 +23,11 @@ use crate::api::Api;
 use crate::clock::Clock;
 use crate::controllers::Controllers;
 use crate::fault::Faults;
-use crate::kubelet::{Ipam, Kubelet, Setup, node};
+use crate::kubelet::{Ipam, Kubelet, Setup};
 use crate::mesh::{Propagation, Registry};
 use crate::net::Net;
-use crate::schema::istio_crds;
 use crate::status::Status;
-use crate::store::{GroupResource, Store, WriteOptions, meta};
+use crate::store::{GroupResource, Store, meta};
 use crate::world::{ParamSpec, World, WorldError, resolve};
 
 /// The field manager of the world's objects.
@@ -35,9 +35,6 @@ const MANAGER: &str = "world";
 
 /// Lab time that the world's pods have to become ready.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Namespaces of every cluster.
-const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
 /// Builds a lab.
 pub(super) async fn boot(builder: LabBuilder) -> Result<Lab, LabError> {
@@ -95,64 +92,6 @@ pub(super) async fn boot(builder: LabBuilder) -> Result<Lab, LabError> {
     // Faults are for the lab's guests; the world itself comes up whole.
     let api = api.with_faults(faults);
     Ok(Lab { api, store, params: resolved.params, tasks })
-}
-
-/// What every cluster has.
-fn furnish(store: &Store, world: &World) -> Result<(), LabError> {
-    let create = |resource: &GroupResource, object: Value| {
-        let named = describe(&object);
-        let created = store.create(&WriteOptions::by("kube-apiserver"), resource, object);
-        created.map(drop).map_err(|status| LabError::Refused { object: named, status: Box::new(status) })
-    };
-    for name in NAMESPACES {
-        create(
-            &GroupResource::NAMESPACES,
-            json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}),
-        )?;
-    }
-    let node = node(store.clock().now());
-    create(&GroupResource::NODES, node.clone())?;
-    // A new object starts without a status.
-    let refused = |status| LabError::Refused { object: describe(&node), status: Box::new(status) };
-    store.update_status("kubelet", &GroupResource::NODES, node.clone()).map_err(refused)?;
-    create(
-        &GroupResource::SERVICES,
-        service(
-            "default",
-            "kubernetes",
-            "10.96.0.1",
-            &json!([
-                {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443},
-            ]),
-        ),
-    )?;
-    create(
-        &GroupResource::SERVICES,
-        service(
-            "kube-system",
-            "kube-dns",
-            "10.96.0.10",
-            &json!([
-                {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
-                {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
-            ]),
-        ),
-    )?;
-    if world.mesh.is_some() {
-        for crd in istio_crds() {
-            create(&GroupResource::CRDS, crd)?;
-        }
-    }
-    Ok(())
-}
-
-fn service(namespace: &str, name: &str, address: &str, ports: &Value) -> Value {
-    json!({
-        "kind": "Service",
-        "apiVersion": "v1",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"clusterIP": address, "clusterIPs": [address], "ports": ports},
-    })
 }
 
 /// Applies the world's objects: namespaces and definitions first, the rest in the order of the file.
@@ -216,7 +155,7 @@ async fn apply(api: &Api, store: &Store, mut object: Value) -> Result<(), LabErr
 }
 
 /// `Deployment corp/squid`.
-fn describe(object: &Value) -> String {
+pub(super) fn describe(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap_or("object without a kind");
     match (meta::namespace(object), meta::name(object)) {
         ("", name) => format!("{kind} {name}"),

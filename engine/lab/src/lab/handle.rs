@@ -52,7 +52,7 @@ impl Lab {
         self.store.clock()
     }
 
-    /// Kinds of objects that the lab holds now and that have no effect in it, such as `statefulsets.apps`, in order.
+    /// Kinds of objects that the lab holds now and that have no effect in it, such as `networkpolicies.networking.k8s.io`, in order.
     pub fn not_simulated(&self) -> Vec<String> {
         let kinds = self.store.resources().into_iter().filter(is_without_effect);
         kinds.map(|resource| resource.to_string()).collect()
@@ -88,19 +88,20 @@ pub(super) fn waiting_for(pod: &Value) -> String {
 /// Whether objects of a resource are stored and served, but nothing in the lab acts on them.
 fn is_without_effect(resource: &GroupResource) -> bool {
     match (resource.group.as_ref(), resource.resource.as_ref()) {
-        (
-            "",
-            "persistentvolumeclaims"
-            | "persistentvolumes"
-            | "replicationcontrollers"
-            | "resourcequotas"
-            | "limitranges"
-            | "podtemplates",
-        )
-        | ("apps", "statefulsets" | "daemonsets") => true,
-        ("" | "apps" | "discovery.k8s.io" | "coordination.k8s.io" | "apiextensions.k8s.io" | "events.k8s.io", _) => {
+        ("", "resourcequotas" | "limitranges" | "podtemplates") => true,
+        ("batch", "jobs" | "cronjobs") | ("policy", "poddisruptionbudgets") | ("storage.k8s.io", "storageclasses") => {
             false
         }
+        (
+            ""
+            | "apps"
+            | "discovery.k8s.io"
+            | "coordination.k8s.io"
+            | "apiextensions.k8s.io"
+            | "events.k8s.io"
+            | "rbac.authorization.k8s.io",
+            _,
+        ) => false,
         ("networking.istio.io", "serviceentries") => false,
         _ => true,
     }
@@ -120,8 +121,12 @@ mod tests {
     fn kinds_without_effect_are_told() {
         let told = |group: &str, resource: &str| is_without_effect(&GroupResource::new(group, resource));
         assert!(
-            told("apps", "statefulsets") && told("batch", "jobs") && told("networking.istio.io", "virtualservices")
+            told("", "resourcequotas")
+                && told("autoscaling", "horizontalpodautoscalers")
+                && told("networking.istio.io", "virtualservices")
         );
-        assert!(!told("apps", "deployments") && !told("", "pods") && !told("networking.istio.io", "serviceentries"));
+        assert!(
+            !told("apps", "statefulsets") && !told("batch", "jobs") && !told("networking.istio.io", "serviceentries")
+        );
     }
 }

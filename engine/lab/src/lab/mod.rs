@@ -5,6 +5,7 @@
 mod boot;
 mod builder;
 mod error;
+mod furnish;
 mod handle;
 
 pub use builder::LabBuilder;

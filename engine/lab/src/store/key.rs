@@ -45,6 +45,20 @@ impl GroupResource {
     pub const DAEMON_SETS: Self = Self::builtin("apps", "daemonsets");
     /// `jobs.batch`.
     pub const JOBS: Self = Self::builtin("batch", "jobs");
+    /// `cronjobs.batch`.
+    pub const CRON_JOBS: Self = Self::builtin("batch", "cronjobs");
+    /// `controllerrevisions.apps`.
+    pub const CONTROLLER_REVISIONS: Self = Self::builtin("apps", "controllerrevisions");
+    /// Core `replicationcontrollers`.
+    pub const REPLICATION_CONTROLLERS: Self = Self::builtin("", "replicationcontrollers");
+    /// Core `persistentvolumeclaims`.
+    pub const CLAIMS: Self = Self::builtin("", "persistentvolumeclaims");
+    /// Core `persistentvolumes`.
+    pub const VOLUMES: Self = Self::builtin("", "persistentvolumes");
+    /// `storageclasses.storage.k8s.io`.
+    pub const STORAGE_CLASSES: Self = Self::builtin("storage.k8s.io", "storageclasses");
+    /// `poddisruptionbudgets.policy`.
+    pub const DISRUPTION_BUDGETS: Self = Self::builtin("policy", "poddisruptionbudgets");
     /// `leases.coordination.k8s.io`.
     pub const LEASES: Self = Self::builtin("coordination.k8s.io", "leases");
     /// `customresourcedefinitions.apiextensions.k8s.io`.

@@ -175,6 +175,15 @@ impl Store {
         Listing { items, revision: state.revision }
     }
 
+    /// The objects of a namespace whose names begin with `prefix`.
+    pub(crate) fn list_prefixed(&self, resource: &GroupResource, namespace: &str, prefix: &str) -> Vec<Arc<Value>> {
+        let state = self.lock();
+        let Some(table) = state.tables.get(resource) else { return Vec::new() };
+        let within = table.objects.range(ObjectKey::new(namespace, prefix)..);
+        let within = within.take_while(|(key, _)| key.namespace == namespace && key.name.starts_with(prefix));
+        within.map(|(_, object)| Arc::clone(object)).collect()
+    }
+
     /// Every resource that has objects now, in order.
     pub fn resources(&self) -> Vec<GroupResource> {
         let state = self.lock();
