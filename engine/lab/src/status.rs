@@ -33,6 +33,8 @@ pub struct Details {
     pub causes: Vec<Cause>,
     /// Seconds after which to try again; 0 for none.
     pub retry_after_seconds: u32,
+    /// A token with which a list that came too late can go on. It stands in the metadata of the refusal, which then has no details.
+    pub continue_token: String,
 }
 
 /// One problem within a refusal.
@@ -178,6 +180,19 @@ impl Status {
             .with_details(Details::default())
     }
 
+    /// 406: the server has no form that the client accepts.
+    pub fn not_acceptable(message: impl Into<String>) -> Self {
+        Self::new(406, "NotAcceptable", message)
+    }
+
+    /// 504: the client knows of a revision that the server has not reached.
+    pub fn revision_too_large(asked: u64, current: u64) -> Self {
+        const CAUSE: &str = "Too large resource version";
+        let causes = vec![Cause { reason: "ResourceVersionTooLarge", message: CAUSE.into(), ..Cause::default() }];
+        let details = Details { causes, retry_after_seconds: 1, ..Details::default() };
+        Self::new(504, "Timeout", format!("Timeout: {CAUSE}: {asked}, current: {current}")).with_details(details)
+    }
+
     /// 409 for a create.
     pub fn already_exists(group: &str, resource: &str, name: &str) -> Self {
         let message = format!("{} {name:?} already exists", qualified(group, resource));
@@ -221,6 +236,16 @@ impl Status {
         Self::new(410, "Expired", message)
     }
 
+    /// 410: the rest of a list is asked for too late. With `token` the rest of a newer state can be had.
+    pub fn continue_expired(token: String) -> Self {
+        let message = "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+                       without the continue parameter, or use the continue token in this response to retrieve the remainder of \
+                       the results. Continuing with the provided token results in an inconsistent list - objects that were \
+                       created, modified, or deleted between the time the first chunk was returned and now may show up in the \
+                       list.";
+        Self::expired(message).with_details(Details { continue_token: token, ..Details::default() })
+    }
+
     /// 413: the body is larger than the lab accepts.
     pub fn too_large(limit: usize) -> Self {
         Self::new(413, "RequestEntityTooLarge", format!("limit is {limit}"))
@@ -236,9 +261,21 @@ impl Status {
         )
     }
 
+    /// 415 where a patch comes in a dialect that the resource does not take at all.
+    pub fn unsupported_patch() -> Self {
+        Self::new(415, "UnsupportedMediaType", "415: Unsupported Media Type").with_details(Details::default())
+    }
+
     /// 422: the object breaks rules. `kind` is the kind, as the real server says here, not the plural.
     pub fn invalid(group: &str, kind: &str, name: &str, causes: Vec<Cause>) -> Self {
-        let texts: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        // What is told twice stands once in the sentence.
+        let mut texts: Vec<String> = Vec::new();
+        for cause in &causes {
+            let text = format!("{}: {}", cause.field, cause.message);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
         let problems = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -256,6 +293,14 @@ impl Status {
     pub fn unfitting_patch() -> Self {
         Self::new(422, "Invalid", "the server rejected our request due to an error in our request")
             .with_details(Details::default())
+    }
+
+    /// 422 where a patch leaves something that is no object of the kind; `patched` is what it leaves, as JSON.
+    #[must_use]
+    pub fn unfitting_result(patched: &str, problem: &str) -> Self {
+        let cause = Cause::invalid("patch", &patched.into(), problem);
+        let message = format!(" \"\" is invalid: {}: {}", cause.field, cause.message);
+        Self::new(422, "Invalid", message).with_details(Details { causes: vec![cause], ..Details::default() })
     }
 
     /// 429: try again later.
@@ -303,7 +348,10 @@ impl Status {
     }
 
     fn fill(&self, map: &mut Map<String, Value>) {
-        map.insert("metadata".into(), json!({}));
+        let token =
+            self.details.as_ref().map(|details| details.continue_token.as_str()).filter(|token| !token.is_empty());
+        let metadata = token.map_or_else(|| json!({}), |token| json!({"continue": token}));
+        map.insert("metadata".into(), metadata);
         map.insert("status".into(), "Failure".into());
         if !self.message.is_empty() {
             map.insert("message".into(), self.message.as_str().into());
@@ -311,7 +359,7 @@ impl Status {
         if !self.reason.is_empty() {
             map.insert("reason".into(), self.reason.into());
         }
-        if let Some(details) = &self.details {
+        if let Some(details) = self.details.as_ref().filter(|_| token.is_none()) {
             map.insert("details".into(), details.to_json());
         }
         map.insert("code".into(), self.code.into());

@@ -3,17 +3,24 @@
 //! Invariant: a stream is pulled by the connection; nothing is produced ahead of a slow client.
 
 use std::convert::Infallible;
+use std::io::Write;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures::Stream;
-use http::header::{CONTENT_TYPE, HeaderValue, WARNING};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY, WARNING};
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::Frame;
-use serde_json::Value;
+use serde::Serialize;
 
+use super::accept::Writing;
 use crate::status::Status;
+
+/// Answers from this size on are compressed for clients that can read that; the API server's own limit, in bytes.
+const GZIP_FROM: usize = 128 * 1024;
 
 /// The body of an answer.
 pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
@@ -38,8 +45,11 @@ pub(crate) fn response(code: StatusCode, content_type: &'static str, body: Body)
 }
 
 /// JSON as Go's encoder writes it: `<`, `>` and `&` are escaped, in case somebody shows it as HTML.
-pub(crate) fn encode(value: &Value) -> Vec<u8> {
-    let plain = serde_json::to_vec(value).unwrap_or_default();
+pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
+    escaped(serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn escaped(plain: Vec<u8>) -> Vec<u8> {
     if !plain.iter().any(|byte| matches!(byte, b'<' | b'>' | b'&')) {
         return plain;
     }
@@ -57,10 +67,42 @@ pub(crate) fn encode(value: &Value) -> Vec<u8> {
 }
 
 /// A JSON answer.
-pub(crate) fn json_response(code: StatusCode, value: &Value) -> Response<Body> {
+pub(crate) fn json_response(code: StatusCode, value: &impl Serialize) -> Response<Body> {
     let mut bytes = encode(value);
     bytes.push(b'\n');
     response(code, "application/json", whole(bytes))
+}
+
+/// An answer in the form that the client wants it in.
+pub(super) fn written(writing: Writing, code: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let (content_type, bytes) = match writing {
+        Writing { yaml: true, .. } => ("application/yaml", yaml(value)),
+        Writing { pretty: true, .. } => {
+            ("application/json", escaped(serde_json::to_vec_pretty(value).unwrap_or_default()))
+        }
+        _ => {
+            let mut bytes = encode(value);
+            bytes.push(b'\n');
+            ("application/json", bytes)
+        }
+    };
+    if !writing.gzip || bytes.len() < GZIP_FROM {
+        return response(code, content_type, whole(bytes));
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    let compressed = encoder.write_all(&bytes).and_then(|()| encoder.finish());
+    let Ok(compressed) = compressed else { return response(code, content_type, whole(bytes)) };
+    let mut response = response(code, content_type, whole(compressed));
+    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
+}
+
+/// YAML with the members of each map in order.
+fn yaml(value: &impl Serialize) -> Vec<u8> {
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    value.sort_all_objects();
+    serde_yaml::to_string(&value).unwrap_or_default().into_bytes()
 }
 
 /// A plain text answer.
@@ -68,10 +110,15 @@ pub(crate) fn text_response(code: StatusCode, text: impl Into<Bytes>) -> Respons
     response(code, "text/plain; charset=utf-8", whole(text))
 }
 
-/// A refusal.
+/// A refusal in JSON.
 pub(crate) fn status_response(status: &Status) -> Response<Body> {
+    refusal(Writing::default(), status)
+}
+
+/// A refusal in the form that the client wants it in.
+pub(super) fn refusal(writing: Writing, status: &Status) -> Response<Body> {
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json_response(code, &status.to_json());
+    let mut response = written(writing, code, &status.to_json());
     let retry = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
     if retry != 0 {
         response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from(retry));

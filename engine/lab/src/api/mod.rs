@@ -2,6 +2,7 @@
 //!
 //! Invariant: all that clients can see or do goes through `Api::handle`; there is no second door.
 
+mod accept;
 mod authorize;
 mod body;
 mod cells;
@@ -12,6 +13,7 @@ mod discovery;
 mod document;
 mod health;
 mod jsonpath;
+mod options;
 mod patch;
 mod protobuf;
 mod query;

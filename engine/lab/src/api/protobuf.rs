@@ -295,6 +295,11 @@ fn fields_of(kind: &str) -> Option<&'static [Field]> {
     })
 }
 
+/// Whether bytes are in Kubernetes' envelope at all.
+pub(super) fn is_ours(body: &[u8]) -> bool {
+    body.starts_with(MAGIC)
+}
+
 /// Reads an object from a body.
 ///
 /// # Errors

@@ -2,7 +2,9 @@
 //!
 //! Invariant: parameters keep their order and may repeat; an unknown one is ignored, as the API server does.
 
-use crate::status::{Cause, Status};
+use std::num::IntErrorKind;
+
+use crate::status::Status;
 
 /// Decoded parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,31 +35,23 @@ impl Query {
         self.pairs.iter().any(|(key, value)| key == name && !matches!(value.as_str(), "0" | "false"))
     }
 
+    /// Whether a parameter is given at all.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(key, _)| key == name)
+    }
+
     /// A whole number.
     ///
     /// # Errors
     /// 400 in the words of Go's `strconv`.
     pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, Status> {
-        let Some(text) = self.get(name) else { return Ok(None) };
-        text.parse()
-            .map(Some)
-            .map_err(|_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
-    }
-
-    /// `dryRun=All`.
-    ///
-    /// # Errors
-    /// 422 for any other value.
-    pub(crate) fn dry_run(&self, options_kind: &str) -> Result<bool, Status> {
-        let values = self.all("dryRun");
-        match values.iter().find(|value| !value.is_empty() && *value != "All") {
-            None => Ok(values.iter().any(|value| value == "All")),
-            Some(_) => {
-                let list: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-                let message = format!("Unsupported value: [{}]: supported values: \"All\"", list.join(","));
-                let cause = Cause::new("FieldValueNotSupported", "dryRun", message);
-                Err(Status::invalid("meta.k8s.io", options_kind, "", vec![cause]))
-            }
-        }
+        let Some((_, text)) = self.pairs.iter().find(|(key, _)| key == name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|error: std::num::ParseIntError| {
+            let problem = match error.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: {problem}"))
+        })
     }
 }

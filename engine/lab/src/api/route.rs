@@ -43,12 +43,13 @@ pub(super) struct ObjectPath {
     pub(super) plural: String,
     pub(super) name: Option<String>,
     pub(super) subresource: Option<String>,
+    /// The old way to ask for a watch: `/watch/` before the rest.
+    pub(super) watch: bool,
 }
 
 impl Route {
     pub(super) fn parse(path: &str) -> Self {
-        let pieces: Option<Vec<Cow<'_, str>>> =
-            path.split('/').filter(|piece| !piece.is_empty()).map(percent_decode).collect();
+        let pieces: Option<Vec<Cow<'_, str>>> = path.trim_matches('/').split('/').map(percent_decode).collect();
         let Some(pieces) = pieces else { return Self::Unknown };
         let pieces: Vec<&str> = pieces.iter().map(AsRef::as_ref).collect();
         match pieces.as_slice() {
@@ -69,6 +70,10 @@ impl Route {
             ["openapi", "v3", "apis", group, version] => {
                 Self::OpenApi { group: (*group).into(), version: (*version).into() }
             }
+            ["api", version, "watch", rest @ ..] if !rest.is_empty() => Self::object("", version, rest).watched(),
+            ["apis", group, version, "watch", rest @ ..] if !rest.is_empty() => {
+                Self::object(group, version, rest).watched()
+            }
             ["api", version, rest @ ..] => Self::object("", version, rest),
             ["apis", group, version, rest @ ..] => Self::object(group, version, rest),
             _ => Self::Unknown,
@@ -86,16 +91,27 @@ impl Route {
             [plural] => (plural, None, None),
             [plural, name] => (plural, Some(name), None),
             [plural, name, subresource] => (plural, Some(name), Some(subresource)),
-            _ => return Self::Unknown,
+            // A path that is too deep names nothing, but it does so below a group.
+            [plural, name, subresource, ..] => (plural, Some(name), Some(subresource)),
+            [] => return Self::Unknown,
         };
+        let deep = rest.len() > 3;
         Self::Object(ObjectPath {
             group: group.into(),
             version: version.into(),
             namespace,
             plural: (*plural).into(),
             name: name.map(|name| (*name).into()),
-            subresource: subresource.map(|name| (*name).into()),
+            subresource: subresource.map(|name| if deep { rest[2..].join("/") } else { (*name).into() }),
+            watch: false,
         })
+    }
+
+    fn watched(self) -> Self {
+        match self {
+            Self::Object(path) => Self::Object(ObjectPath { watch: true, ..path }),
+            other => other,
+        }
     }
 }
 
@@ -141,10 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_decoded_and_depth_is_bounded() {
+    fn names_are_decoded_and_deep_paths_name_nothing() {
         let role = object("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode");
         assert_eq!(role.name.as_deref(), Some("system:node"));
-        assert_eq!(Route::parse("/api/v1/namespaces/a/pods/b/c/d"), Route::Unknown);
+        assert_eq!(object("/api/v1/namespaces/a/pods/b/c/d").subresource.as_deref(), Some("c/d"), "no kind has that");
         assert_eq!(Route::parse("/api/v1/namespaces/a/pods/%zz"), Route::Unknown);
         assert_eq!(Route::parse("/api/v1/namespaces/a/pods/%ff"), Route::Unknown);
     }

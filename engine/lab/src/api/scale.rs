@@ -5,7 +5,7 @@
 use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::body::{Body, json_response};
+use super::body::Body;
 use super::service::Call;
 use crate::status::Status;
 
@@ -15,7 +15,7 @@ impl Call<'_> {
         let at = self.resource.group_resource();
         if *method == Method::GET {
             let object = self.store.get(&at, &key.namespace, &key.name).ok_or_else(|| self.missing())?;
-            return Ok(json_response(StatusCode::OK, &self.as_scale(&object)));
+            return Ok(self.respond(StatusCode::OK, &self.as_scale(&object)));
         }
         let options = self.write_options("UpdateOptions")?;
         let body = if *method == Method::PUT { self.document()? } else { self.patch_body()? };
@@ -41,7 +41,7 @@ impl Call<'_> {
             }
             Ok(object)
         })?;
-        Ok(json_response(StatusCode::OK, &self.as_scale(&written.object)))
+        Ok(self.respond(StatusCode::OK, &self.as_scale(&written.object)))
     }
 
     /// JSON pointer of a path in the CRD, or the built-in one.

@@ -7,19 +7,20 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, USER_AGENT};
+use http::header::USER_AGENT;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Body as HttpBody;
 
-use super::body::{Body, json_response, status_response, text_response};
+use super::accept::{self, Subject, Writing};
+use super::body::{Body, json_response, refusal, text_response};
 use super::query::Query;
 use super::route::{ObjectPath, Route};
 use super::table::Representation;
 use super::{authorize, discovery, document, health, review};
 use crate::access::{Access, RBAC_GROUP, User};
 use crate::fault::{ApiCall, Faults};
-use crate::schema::Resource;
+use crate::schema::{Resource, text};
 use crate::status::Status;
 use crate::store::{GroupResource, Store};
 use crate::stream::{self, PodHost};
@@ -47,6 +48,7 @@ pub(super) struct Call<'a> {
     /// Who asks, or is acted as.
     pub(super) user: &'a User,
     pub(super) representation: Representation,
+    pub(super) writing: Writing,
     /// Who changes are put down to.
     pub(super) manager: String,
     pub(super) content_type: String,
@@ -82,16 +84,19 @@ impl Api {
         let asked = || authorize::attributes(&route, request.method(), request.uri().path(), &query);
         let user = match self.access.admit(caller, request.headers(), asked) {
             Ok(user) => user,
-            Err(status) => return status_response(&status),
+            Err(status) => return refusal(accept::writing(request.headers(), &query), &status),
         };
         match route {
             Route::Object(path) => {
+                let writing = accept::writing(request.headers(), &query);
                 if path.group == RBAC_GROUP {
                     self.access.furnish();
                 }
-                let Some(resource) = catalog.find(&path.group, &path.version, &path.plural) else { return not_found() };
-                let answer = self.object(&user, request, &path, &resource, &query).await;
-                answer.unwrap_or_else(|status| status_response(&status))
+                let Some(resource) = catalog.find(&path.group, &path.version, &path.plural) else {
+                    return nothing_there(writing, catalog.has_builtin_group(&path.group));
+                };
+                let answer = self.object(&user, request, &path, &resource, &query, writing).await;
+                answer.unwrap_or_else(|status| refusal(writing, &status))
             }
             Route::Version => json_response(StatusCode::OK, &discovery::version()),
             Route::Root => health::paths(catalog),
@@ -100,7 +105,13 @@ impl Api {
             Route::Groups => discovery::groups(catalog, request.headers()),
             Route::Group(group) => discovery::group(catalog, &group).unwrap_or_else(not_found),
             Route::Resources { group, version } => {
-                discovery::resources(catalog, &group, &version).unwrap_or_else(not_found)
+                let writing = accept::writing(request.headers(), &query);
+                let known = catalog.has_builtin_group(&group);
+                if *request.method() == Method::GET {
+                    discovery::resources(catalog, &group, &version).unwrap_or_else(|| nothing_there(writing, known))
+                } else {
+                    refusal(writing, &Status::method_not_allowed())
+                }
             }
             Route::OpenApiIndex => document::index(catalog),
             Route::OpenApi { group, version } => {
@@ -118,13 +129,23 @@ impl Api {
         path: &ObjectPath,
         resource: &Arc<Resource>,
         query: &Query,
+        writing: Writing,
     ) -> Result<Response<Body>, Status>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Display + Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         if resource.namespaced != path.namespace.is_some() && (path.name.is_some() || path.namespace.is_some()) {
-            return Ok(not_found());
+            return Ok(nothing_there(writing, !resource.is_custom()));
+        }
+        if let Some(name) = &path.name
+            && let Some(problem) =
+                text::path_segment(name).first().map(String::as_str).or(name.is_empty().then_some(""))
+        {
+            if name.contains('/') || name.is_empty() {
+                return Err(Status::no_such_resource());
+            }
+            return Err(Status::bad_request(format!("Name parameter invalid: {name:?}: {problem}")));
         }
         let namespace = path.namespace.as_deref().unwrap_or_default();
         let name = path.name.as_deref().unwrap_or_default();
@@ -153,16 +174,32 @@ impl Api {
         }
         let method = request.method().clone();
         let headers = request.headers();
-        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-        let representation = Representation::of_request(accept, query.get("includeObject"));
+        let subject = match (verb, path.name.is_some()) {
+            ("watch", _) => Subject::Watch,
+            ("list" | "deletecollection", false) => Subject::List,
+            _ => Subject::Single,
+        };
+        let representation = accept::representation(headers, query, subject, resource)?;
         let manager = manager(query, headers);
         let content_type = header(headers, "content-type");
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
         let body = if method == Method::GET { Bytes::new() } else { read_body(request.into_body()).await? };
         let (store, faults) = (&self.store, &*self.faults);
         let access = &*self.access;
-        let call =
-            Call { store, faults, resource, path, query, access, user, representation, manager, content_type, body };
+        let call = Call {
+            store,
+            faults,
+            resource,
+            path,
+            query,
+            access,
+            user,
+            representation,
+            writing,
+            manager,
+            content_type,
+            body,
+        };
         if review::is_review(resource) {
             return if method == Method::POST { review::create(&call) } else { Err(Status::method_not_allowed()) };
         }
@@ -173,7 +210,7 @@ impl Api {
 /// The request as Kubernetes names it in RBAC and audit.
 pub(super) fn verb(method: &Method, path: &ObjectPath, query: &Query) -> &'static str {
     match (method.as_str(), path.name.is_some()) {
-        ("GET", _) if query.flag("watch") => "watch",
+        ("GET", named) if path.watch || (!named && query.flag("watch")) => "watch",
         ("GET", true) => "get",
         ("GET", false) => "list",
         ("PUT", _) => "update",
@@ -190,17 +227,19 @@ impl Call<'_> {
         if let Some(sub) = sub
             && !self.resource.has_subresource(sub)
         {
-            return Ok(not_found());
+            return Ok(nothing_there(self.writing, !self.resource.is_custom()));
         }
         if self.path.group == RBAC_GROUP && !self.user.is_master() {
             self.check_grant(method)?;
         }
+        // Of a single object only the old path makes a watch.
+        let watch = self.path.watch || (self.path.name.is_none() && self.query.flag("watch"));
         match (method.as_str(), self.path.name.is_some(), sub) {
             ("GET" | "PUT" | "PATCH", true, Some("scale")) => self.scale(method),
+            ("GET", _, None) if watch => self.watch(),
             ("GET", true, None | Some("status")) => self.get(),
-            ("GET", false, None) if self.query.flag("watch") => self.watch(),
             ("GET", false, None) => self.list(),
-            ("POST", false, None) => self.create(),
+            ("POST", false, None) if self.resource.namespaced == self.path.namespace.is_some() => self.create(),
             ("POST", true, Some("eviction")) => self.evict(),
             ("POST", true, Some("token")) if self.resource.plural == "serviceaccounts" => review::issue_token(self),
             ("PUT", true, None | Some("status" | "finalize")) => self.update(),
@@ -213,6 +252,11 @@ impl Call<'_> {
             _ => Err(Status::method_not_allowed()),
         }
     }
+}
+
+/// 404 for a path below a group: within groups of Kubernetes' own it is told as a `Status`.
+fn nothing_there(writing: Writing, builtin: bool) -> Response<Body> {
+    if builtin { refusal(writing, &Status::no_such_resource()) } else { not_found() }
 }
 
 fn not_found() -> Response<Body> {

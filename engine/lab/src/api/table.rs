@@ -35,47 +35,16 @@ pub(super) enum Beside {
 }
 
 impl Beside {
-    /// What `includeObject` of a request asks for.
-    fn from_query(include: Option<&str>) -> Self {
-        match include {
-            Some("Object") => Self::Object,
-            Some("None") => Self::Nothing,
-            _ => Self::Metadata,
-        }
-    }
-
-    fn of(self, object: &Value) -> Option<Value> {
+    fn of(self, object: &Value) -> Value {
         match self {
-            Self::Metadata => Some(partial(object)),
-            Self::Object => Some(object.clone()),
-            Self::Nothing => None,
+            Self::Metadata => partial(object),
+            Self::Object => object.clone(),
+            Self::Nothing => Value::Null,
         }
     }
 }
 
 impl Representation {
-    /// The first form in `Accept` that the lab can give; `include` is the request's `includeObject`.
-    pub(super) fn of_request(accept: Option<&str>, include: Option<&str>) -> Self {
-        for part in accept.unwrap_or_default().split(',') {
-            let mut words = part.split(';').map(str::trim);
-            let media = words.next().unwrap_or_default();
-            let words: Vec<&str> = words.collect();
-            if media != "application/json" {
-                continue;
-            }
-            let form = words.iter().find_map(|word| word.strip_prefix("as="));
-            match form {
-                Some("Table") if words.contains(&"g=meta.k8s.io") && words.contains(&"v=v1") => {
-                    return Self::Table(Beside::from_query(include));
-                }
-                Some("PartialObjectMetadata" | "PartialObjectMetadataList") => return Self::Metadata,
-                Some(_) => {}
-                None => return Self::Plain,
-            }
-        }
-        Self::Plain
-    }
-
     /// One object in this form.
     pub(super) fn single<'v>(self, resource: &Resource, object: Cow<'v, Value>, store: &Store) -> Cow<'v, Value> {
         match self {
@@ -112,7 +81,8 @@ impl Representation {
     }
 }
 
-fn partial(object: &Value) -> Value {
+/// `PartialObjectMetadata` of an object.
+pub(super) fn partial(object: &Value) -> Value {
     let metadata = object.get("metadata").cloned().unwrap_or_default();
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
 }
@@ -131,11 +101,7 @@ fn table(
         .iter()
         .map(|object| {
             let cells: Vec<Value> = columns.iter().map(|column| column.cell(object, now)).collect();
-            let mut row = json!({"cells": cells});
-            if let Some(object) = beside.of(object) {
-                row["object"] = object;
-            }
-            row
+            json!({"cells": cells, "object": beside.of(object)})
         })
         .collect();
     json!({

@@ -5,10 +5,13 @@
 use std::borrow::Cow;
 
 use http::{Response, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::body::{Body, add_warnings, json_response};
-use super::decode::parse_json;
+use super::body::{Body, add_warnings, written};
+use super::decode::SCHEME;
+use super::options::parse_revision;
+use super::patch::APPLY;
 use super::service::Call;
 use crate::schema::Resource;
 use crate::status::{Cause, Status};
@@ -28,6 +31,11 @@ impl Call<'_> {
         self.path.namespace.as_deref().unwrap_or_default()
     }
 
+    /// An answer in the form that the client wants it in.
+    pub(super) fn respond(&self, code: StatusCode, value: &impl Serialize) -> Response<Body> {
+        written(self.writing, code, value)
+    }
+
     /// 404 for the object that the URL names.
     pub(super) fn missing(&self) -> Status {
         Status::not_found(&self.path.group, &self.path.plural, self.path.name.as_deref().unwrap_or_default())
@@ -35,31 +43,59 @@ impl Call<'_> {
 
     /// Options of a write, from the URL.
     pub(super) fn write_options(&self, options_kind: &str) -> Result<WriteOptions, Status> {
+        let mut causes = Vec::new();
+        let values = self.query.all("dryRun");
+        causes.extend(dry_run_problem(&values));
+        if let Some(manager) = self.query.get("fieldManager") {
+            causes.extend(manager_problems(manager));
+        }
         let field_validation = match self.query.get("fieldValidation") {
             None | Some("Warn") => FieldValidation::Warn,
             Some("Strict") => FieldValidation::Strict,
             Some("Ignore") => FieldValidation::Ignore,
             Some(other) => {
-                let allowed = ["Ignore", "Strict", "Warn"].map(ToOwned::to_owned);
-                let cause = Cause::not_supported("fieldValidation", &other.into(), &allowed);
-                return Err(Status::invalid("meta.k8s.io", options_kind, "", vec![cause]));
+                let allowed = ["", "Ignore", "Strict", "Warn"].map(ToOwned::to_owned);
+                causes.push(Cause::not_supported("fieldValidation", &other.into(), &allowed));
+                FieldValidation::Warn
             }
         };
+        if options_kind == "PatchOptions" && self.content_type != APPLY && self.query.has("force") {
+            causes.insert(0, Cause::forbidden("force", "may not be specified for non-apply patch"));
+        }
+        if !causes.is_empty() {
+            return Err(Status::invalid("meta.k8s.io", options_kind, "", causes));
+        }
         let subresource = match self.path.subresource.as_deref() {
             Some("status") => Subresource::Status,
             Some("scale") => Subresource::Scale,
             Some("finalize") => Subresource::Finalize,
             _ => Subresource::Main,
         };
-        let dry_run = self.query.dry_run(options_kind)?;
-        Ok(WriteOptions { manager: self.manager.clone(), subresource, dry_run, field_validation })
+        let whole = options_kind == "UpdateOptions";
+        Ok(WriteOptions {
+            manager: self.manager.clone(),
+            subresource,
+            dry_run: !values.is_empty(),
+            field_validation,
+            whole,
+        })
     }
 
     pub(super) fn get(&self) -> Result<Response<Body>, Status> {
+        if self.query.has("export") {
+            let message = "the export parameter, deprecated since v1.14, is no longer supported";
+            return Err(Status::bad_request(message));
+        }
+        if let Some(text) = self.query.get("resourceVersion") {
+            let (asked, current) = (parse_revision(text).map_err(Status::failure)?, self.store.revision());
+            if asked > current {
+                return Err(Status::revision_too_large(asked, current));
+            }
+        }
         let key = self.key();
         let stored = self.store.get(&self.resource.group_resource(), &key.namespace, &key.name);
         let object = stored.ok_or_else(|| self.missing())?;
-        Ok(json_response(StatusCode::OK, &self.represent(&object)))
+        Ok(self.respond(StatusCode::OK, &self.represent(&object)))
     }
 
     pub(super) fn create(&self) -> Result<Response<Body>, Status> {
@@ -76,7 +112,15 @@ impl Call<'_> {
 
     /// What the update makes of its object.
     pub(super) fn updated(&self, options: &WriteOptions) -> Result<Written, Status> {
-        let object = self.object()?;
+        let mut object = self.document()?;
+        let nameless = meta::name(&object).is_empty();
+        self.settle(&mut object)?;
+        if nameless && !self.resource.is_custom() {
+            let name = meta::name(&object);
+            let message =
+                format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
+            return Err(Status::bad_request(message));
+        }
         let needs_version = self.resource.is_custom() || self.resource.group_resource() == GroupResource::CRDS;
         self.store.modify_as(options, self.resource, &self.key(), |_| {
             if needs_version && meta::resource_version(&object).is_empty() {
@@ -99,9 +143,9 @@ impl Call<'_> {
         let object = match &deleted {
             Deleted::Pending(object) => object,
             Deleted::Gone(object) if returns_deleted(self.resource) => object,
-            Deleted::Gone(object) => return Ok(json_response(StatusCode::OK, &self.success(object))),
+            Deleted::Gone(object) => return Ok(self.respond(StatusCode::OK, &self.success(object))),
         };
-        Ok(json_response(StatusCode::OK, &self.represent(object)))
+        Ok(self.respond(StatusCode::OK, &self.represent(object)))
     }
 
     /// `pods/eviction`: a deletion by another name, for there are no disruption budgets to ask.
@@ -109,7 +153,7 @@ impl Call<'_> {
         let key = self.key();
         self.store.delete(&GroupResource::PODS, &key.namespace, &key.name, &DeleteOptions::default())?;
         let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-        Ok(json_response(StatusCode::CREATED, &body))
+        Ok(self.respond(StatusCode::CREATED, &body))
     }
 
     fn success(&self, object: &Value) -> Value {
@@ -125,13 +169,14 @@ impl Call<'_> {
 
     /// Options of a deletion: the body's, else the URL's.
     pub(super) fn delete_options(&self) -> Result<DeleteOptions, Status> {
-        let body = if self.body.is_empty() {
-            Value::Null
-        } else {
-            parse_json(&self.body).map_err(|problem| {
-                Status::bad_request(format!("couldn't get version/kind; json parse error: {problem}"))
-            })?
-        };
+        let body = if self.body.is_empty() { Value::Null } else { self.document()? };
+        let (kind, version) =
+            (body.get("kind").and_then(Value::as_str), body.get("apiVersion").and_then(Value::as_str));
+        if let Some(kind) = kind.filter(|kind| !matches!(*kind, "" | "DeleteOptions")) {
+            let version = version.unwrap_or_default();
+            let message = format!("no kind {kind:?} is registered for version {version:?} in scheme {SCHEME:?}");
+            return Err(Status::bad_request(message));
+        }
         let text = |name: &str| body.get(name).and_then(Value::as_str).or_else(|| self.query.get(name));
         let grace = match body.get("gracePeriodSeconds").and_then(Value::as_i64) {
             Some(seconds) => Some(seconds),
@@ -141,35 +186,46 @@ impl Call<'_> {
             .get("orphanDependents")
             .and_then(Value::as_bool)
             .or_else(|| self.query.get("orphanDependents").map(|text| text == "true"));
-        let propagation = match (text("propagationPolicy"), orphan) {
+        let mut causes = Vec::new();
+        let policy = text("propagationPolicy");
+        if let Some(policy) = policy.filter(|_| orphan.is_some()) {
+            let detail = "orphanDependents and deletionPropagation cannot be both set";
+            causes.push(Cause::invalid("propagationPolicy", &policy.into(), detail));
+        }
+        let propagation = match (policy, orphan) {
             (None, None) => None,
             (None, Some(true)) | (Some("Orphan"), _) => Some(Propagation::Orphan),
             (None, Some(false)) | (Some("Background"), _) => Some(Propagation::Background),
             (Some("Foreground"), _) => Some(Propagation::Foreground),
             (Some(other), _) => {
                 let allowed = ["Foreground", "Background", "Orphan", "nil"].map(ToOwned::to_owned);
-                let cause = Cause::not_supported("propagationPolicy", &other.into(), &allowed);
-                return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", vec![cause]));
+                causes.push(Cause::not_supported("propagationPolicy", &other.into(), &allowed));
+                None
             }
         };
+        let mut dry_run = self.query.all("dryRun");
+        let listed = body.get("dryRun").and_then(Value::as_array).into_iter().flatten();
+        dry_run.extend(listed.filter_map(Value::as_str).map(ToOwned::to_owned));
+        causes.extend(dry_run_problem(&dry_run));
+        if !causes.is_empty() {
+            return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", causes));
+        }
         let precondition =
             |name: &str| body.pointer(&format!("/preconditions/{name}")).and_then(Value::as_str).map(Into::into);
-        let dry_run = self.query.dry_run("DeleteOptions")?
-            || body.get("dryRun").and_then(Value::as_array).is_some_and(|list| list.iter().any(|one| one == "All"));
         Ok(DeleteOptions {
             grace_seconds: grace.map(|seconds| u64::try_from(seconds).unwrap_or(1)),
             propagation,
             uid: precondition("uid"),
             resource_version: precondition("resourceVersion"),
-            dry_run,
+            dry_run: !dry_run.is_empty(),
         })
     }
 
     /// The answer to a write.
-    pub(super) fn answer(&self, written: &Written) -> Response<Body> {
-        let code = if written.created { StatusCode::CREATED } else { StatusCode::OK };
-        let mut response = json_response(code, &self.represent(&written.object));
-        add_warnings(&mut response, &written.warnings);
+    pub(super) fn answer(&self, outcome: &Written) -> Response<Body> {
+        let code = if outcome.created { StatusCode::CREATED } else { StatusCode::OK };
+        let mut response = self.respond(code, &self.represent(&outcome.object));
+        add_warnings(&mut response, &outcome.warnings);
         response
     }
 
@@ -178,6 +234,29 @@ impl Call<'_> {
         let object = in_version(self.resource, object);
         self.representation.single(self.resource, object, self.store)
     }
+}
+
+/// What is wrong with a `dryRun` that is not `All`.
+fn dry_run_problem(values: &[String]) -> Option<Cause> {
+    values.iter().find(|value| *value != "All")?;
+    let list: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
+    let message = format!("Unsupported value: [{}]: supported values: \"All\"", list.join(","));
+    Some(Cause::new("FieldValueNotSupported", "dryRun", message))
+}
+
+/// What is wrong with the name of a field manager: its length in bytes, and characters that can't be printed.
+fn manager_problems(manager: &str) -> Vec<Cause> {
+    const LIMIT: usize = 128;
+    let mut causes = Vec::new();
+    if manager.len() > LIMIT {
+        let message = format!("Too long: may not be more than {LIMIT} bytes");
+        causes.push(Cause::new("FieldValueTooLong", "fieldManager", message));
+    }
+    for (at, character) in manager.char_indices().filter(|(_, character)| character.is_control()) {
+        let detail = format!("invalid character U+{:04X} (at position {at})", u32::from(character));
+        causes.push(Cause::invalid("fieldManager", &manager.into(), &detail));
+    }
+    causes
 }
 
 /// The object with the `apiVersion` of `resource`.

@@ -13,16 +13,20 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use super::body::{Body, encode, response, streamed};
+use super::options::ListOptions;
 use super::selector::Selector;
 use super::service::Call;
 use super::table::Representation;
 use super::verbs::in_version;
 use crate::schema::Resource;
-use crate::status::{Cause, Status};
+use crate::status::Status;
 use crate::store::{Change, ChangeKind, Expired, Store, Subscription};
 
 /// Between two bookmarks.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+/// From the last bookmark to the end of a watch.
+const BEFORE_END: Duration = Duration::from_secs(2);
 
 /// How long a watch lasts when the client does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -49,25 +53,10 @@ impl Call<'_> {
     pub(super) fn watch(&self) -> Result<Response<Body>, Status> {
         let selector = self.selector()?;
         let at = self.resource.group_resource();
-        let asked = self.query.get("resourceVersion").unwrap_or_default();
-        let initial = self.query.get("sendInitialEvents").map(|text| text == "true");
-        let bookmarks = self.query.flag("allowWatchBookmarks");
-        if initial.is_some() && self.query.get("resourceVersionMatch") != Some("NotOlderThan") {
-            let message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-            let cause = Cause::new("FieldValueForbidden", "resourceVersionMatch", format!("Forbidden: {message}"));
-            return Err(Status::invalid("meta.k8s.io", "ListOptions", "", vec![cause]));
-        }
-        let timeout = match self.query.integer("timeoutSeconds")? {
-            Some(seconds) if seconds > 0 => Duration::from_secs(seconds.unsigned_abs()),
-            _ => DEFAULT_TIMEOUT,
-        };
-        let revision: u64 = if asked.is_empty() {
-            0
-        } else {
-            asked
-                .parse()
-                .map_err(|_| Status::bad_request(format!("strconv.ParseUint: parsing {asked:?}: invalid syntax")))?
-        };
+        let options = ListOptions::parse(self.query, true)?;
+        let (initial, bookmarks) = (options.send_initial_events, options.bookmarks);
+        let timeout = options.timeout.map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+        let revision = options.revision.unwrap_or(0);
         let send_state = initial.unwrap_or(revision == 0);
         let mut ready = VecDeque::new();
         let from = if send_state || revision == 0 {
@@ -97,7 +86,8 @@ impl Call<'_> {
             subscription,
             ready: VecDeque::new(),
             bookmarks,
-            next_bookmark: now + BOOKMARK_EVERY,
+            // One comes shortly before the end, so that the next watch starts where this one stopped.
+            next_bookmark: now + BOOKMARK_EVERY.min(timeout.checked_sub(BEFORE_END).unwrap_or(BOOKMARK_EVERY)),
             deadline: now + timeout,
             headers_sent: false,
             over: false,
@@ -110,7 +100,8 @@ impl Call<'_> {
         if let Some(error) = expired {
             watch.fail(&error);
         } else if initial == Some(true) && bookmarks {
-            watch.ready.push_back(watch.bookmark(from, true));
+            let bookmark = watch.bookmark(from, true);
+            watch.ready.push_back(bookmark);
         }
         Ok(response(StatusCode::OK, "application/json", streamed(watch.into_stream())))
     }
@@ -152,7 +143,8 @@ impl Watch {
                 () = sleep_until(self.next_bookmark), if self.bookmarks => {
                     self.next_bookmark += BOOKMARK_EVERY;
                     // Everything up to the store's revision was seen, or there would have been a change to take.
-                    return Some(self.bookmark(self.store.revision(), false));
+                    let revision = self.store.revision();
+                    return Some(self.bookmark(revision, false));
                 }
             }
         }
@@ -189,13 +181,13 @@ impl Watch {
         json!({"type": kind, "object": shown})
     }
 
-    fn bookmark(&self, revision: u64, initial: bool) -> Value {
+    fn bookmark(&mut self, revision: u64, initial: bool) -> Value {
         let mut metadata = json!({"resourceVersion": revision.to_string()});
         if initial && let Some(metadata) = metadata.as_object_mut() {
             metadata.insert("annotations".into(), json!({"k8s.io/initial-events-end": "true"}));
         }
         let (kind, version) = (&self.resource.kind, self.resource.api_version());
-        json!({"type": "BOOKMARK", "object": {"kind": kind, "apiVersion": version, "metadata": metadata}})
+        self.event("BOOKMARK", &json!({"kind": kind, "apiVersion": version, "metadata": metadata}))
     }
 
     fn fail(&mut self, error: &Expired) {

@@ -112,7 +112,9 @@ impl Resource {
     /// The root of its schema. None for a kind without one.
     pub(crate) fn node(&self) -> Option<Node<'_>> {
         match &self.schema {
-            SchemaSource::Builtin => Node::new(data::schema_of_kind(&self.group, &self.version, &self.kind)?),
+            SchemaSource::Builtin => {
+                Node::builtin_root(data::schema_of_kind(&self.group, &self.version, &self.kind)?, &self.kind)
+            }
             SchemaSource::Custom(crd, version, _) => Node::custom_root(custom::schema(crd, *version)?),
         }
     }
@@ -217,6 +219,11 @@ impl Catalog {
     /// The resource of a kind, if its version is served.
     pub fn find_kind(&self, group: &str, version: &str, kind: &str) -> Option<Arc<Resource>> {
         self.all().into_iter().find(|one| one.kind == kind && one.group == group && one.version == version)
+    }
+
+    /// Whether a group is one of Kubernetes' own.
+    pub(crate) fn has_builtin_group(&self, group: &str) -> bool {
+        BUILTIN.iter().any(|resource| resource.group == group)
     }
 
     /// All resources: built-in ones in the recorded order, then custom ones by name.

@@ -155,36 +155,6 @@ fn is_omitted(parent: Node<'_>, node: Node<'_>, name: &str, value: &Value, spec:
     }
 }
 
-/// Paths of the fields that a configuration for apply names and its kind lacks, such as `.spec.nope`. Nulls are dropped.
-pub(crate) fn undeclared_fields(node: Node<'_>, config: &mut Value) -> Vec<String> {
-    let mut out = Vec::new();
-    undeclared(node, config, "", &mut out);
-    out
-}
-
-fn undeclared(node: Node<'_>, value: &mut Value, path: &str, out: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, value| !value.is_null());
-            for (name, value) in map.iter_mut() {
-                match node.member(name) {
-                    Some(member) => undeclared(member, value, &format!("{path}.{name}"), out),
-                    None if node.preserves_unknown() => {}
-                    None => out.push(format!("{path}.{name}")),
-                }
-            }
-        }
-        Value::Array(list) => {
-            if let Some(items) = node.items() {
-                for (index, item) in list.iter_mut().enumerate() {
-                    undeclared(items, item, &format!("{path}[{index}]"), out);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 /// An empty struct as Go writes it.
 fn written_struct(node: Node<'_>) -> Value {
     let mut map = Map::new();

@@ -114,7 +114,18 @@ impl Entry {
 pub(crate) fn track_update(node: Option<Node<'_>>, old: &Value, new: &mut Value, owner: &Ownership<'_>) {
     // A client clears the list by sending one empty entry.
     let cleared = new.pointer("/metadata/managedFields").and_then(Value::as_array).is_some_and(|sent| is_reset(sent));
-    let before = if cleared { Vec::new() } else { read(old) };
+    let sent = read(new);
+    let before = match (cleared, sent.is_empty()) {
+        (true, _) => Vec::new(),
+        // Whoever sends fields along means them; one who knows nothing of them loses none.
+        (false, false) => sent,
+        (false, true) => read(old),
+    };
+    // An object whose fields nobody owns stays so until somebody applies it.
+    if before.is_empty() && old.pointer("/metadata/uid").is_some() {
+        meta::metadata(new).shift_remove("managedFields");
+        return;
+    }
     let mut entries = before.clone();
     let difference = stripped(compare(node, Some(old), Some(new)), owner);
     release(&mut entries, &difference, |entry| entry.is(owner, "Update"));

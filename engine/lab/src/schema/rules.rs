@@ -5,8 +5,9 @@
 use serde_json::Value;
 
 use super::catalog::Resource;
-use super::names::{check_label, check_metadata, label_problem};
+use super::names::{check_labels, check_metadata, report};
 use super::node::{Node, NodeType};
+use super::text;
 use crate::status::Cause;
 
 /// Required lists that may not be empty. Others, such as the rules of a role, may.
@@ -90,9 +91,9 @@ fn list<'a>(value: Option<&'a Value>, key: &str) -> &'a [Value] {
 
 fn port(value: Option<&Value>, field: String, causes: &mut Vec<Cause>) {
     if let Some(value) = value.filter(|value| value.is_number())
-        && !value.as_i64().is_some_and(|port| (1..=65535).contains(&port))
+        && let Some(problem) = text::port_number(value.as_i64().unwrap_or(0)).first()
     {
-        causes.push(Cause::invalid(field, value, "must be between 1 and 65535, inclusive"));
+        causes.push(Cause::invalid(field, value, problem));
     }
 }
 
@@ -109,7 +110,7 @@ fn service(object: &Value, causes: &mut Vec<Cause>) {
         if ports.len() > 1 && name.is_empty() {
             causes.push(Cause::required(at("name"), ""));
         } else if !name.is_empty()
-            && let Some(problem) = label_problem(name)
+            && let Some(problem) = text::dns_label(name).first()
         {
             causes.push(Cause::invalid(at("name"), &name.into(), problem));
         }
@@ -121,10 +122,7 @@ fn service(object: &Value, causes: &mut Vec<Cause>) {
         port(entry.get("port"), at("port"), causes);
         port(entry.get("targetPort"), at("targetPort"), causes);
     }
-    let selector = object.pointer("/spec/selector").and_then(Value::as_object);
-    for (key, value) in selector.into_iter().flatten() {
-        check_label(key, value, "spec.selector", causes);
-    }
+    check_labels(object.pointer("/spec/selector"), "spec.selector", causes);
 }
 
 fn pod_spec(spec: Option<&Value>, path: &str, causes: &mut Vec<Cause>) {
@@ -140,7 +138,7 @@ fn pod_spec(spec: Option<&Value>, path: &str, causes: &mut Vec<Cause>) {
             let at = |name: &str| format!("{path}.{group}[{index}].{name}");
             let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
             if !name.is_empty() {
-                if let Some(problem) = label_problem(name) {
+                if let Some(problem) = text::dns_label(name).first() {
                     causes.push(Cause::invalid(at("name"), &name.into(), problem));
                 }
                 if names.contains(&name) {
@@ -188,14 +186,9 @@ fn workload(object: &Value, causes: &mut Vec<Cause>) {
 }
 
 fn data_keys(object: &Value, causes: &mut Vec<Cause>) {
-    const RULE: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
-                        'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
     for part in ["data", "binaryData"] {
         for (key, _) in object.get(part).and_then(Value::as_object).into_iter().flatten() {
-            let ok = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-            if !ok {
-                causes.push(Cause::invalid(format!("{part}[{key}]"), &key.as_str().into(), RULE));
-            }
+            report(text::config_key(key), &format!("{part}[{key}]"), key, causes);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::status::Status;
 /// Merges `patch` into `object`.
 ///
 /// # Errors
-/// 400 for an unknown directive, or an item without its merge key.
+/// 500 for an unknown directive, or an item without its merge key, as the server has it; 400 for what is no object.
 pub(crate) fn strategic_merge(node: Option<Node<'_>>, object: &mut Value, patch: &Value) -> Result<(), Status> {
     let Some(patch) = patch.as_object() else {
         return Err(Status::bad_request("the patch is not a JSON object"));
@@ -29,7 +29,10 @@ pub(crate) fn strategic_merge(node: Option<Node<'_>>, object: &mut Value, patch:
             target.clear();
             return Ok(());
         }
-        Some(other) => return Err(Status::bad_request(format!("unknown patch directive: {other:?}"))),
+        Some(other) => {
+            let map = go_map(&Value::Object(patch.clone()));
+            return Err(Status::failure(format!("unknown patch type: {other} in map: {map}")));
+        }
     }
     if let Some(kept) = patch.get("$retainKeys").and_then(Value::as_array) {
         target.retain(|name, _| kept.iter().any(|one| one == name));
@@ -54,7 +57,16 @@ pub(crate) fn strategic_merge(node: Option<Node<'_>>, object: &mut Value, patch:
             }
             Value::Array(items) if merges(member) => {
                 let slot = target.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
-                merge_list(member, slot, items)?;
+                let order = patch.get(&format!("$setElementOrder/{name}")).and_then(Value::as_array);
+                let order = order.map(Vec::as_slice);
+                if order.is_some_and(|order| !is_in_order(member, items, order)) {
+                    let order = go_map(&order.unwrap_or_default().into());
+                    let items = go_map(&Value::Array(items.clone()));
+                    return Err(Status::failure(format!(
+                        "The order in patch list:\n{items}\n doesn't match $setElementOrder list:\n{order}\n"
+                    )));
+                }
+                merge_list(member, slot, items, order)?;
             }
             _ => {
                 target.insert(name.clone(), cleaned(value));
@@ -77,18 +89,26 @@ fn replaces(node: Option<Node<'_>>) -> bool {
     strategy(node).split(',').any(|word| word == "replace")
 }
 
-fn merge_list(node: Option<Node<'_>>, slot: &mut Value, patch: &[Value]) -> Result<(), Status> {
+/// Merges a list by item. `order` is what `$setElementOrder` asks for; without it the patch itself gives the order.
+fn merge_list(
+    node: Option<Node<'_>>,
+    slot: &mut Value,
+    patch: &[Value],
+    order: Option<&[Value]>,
+) -> Result<(), Status> {
     let key = node.map_or("", |node| node.text("x-kubernetes-patch-merge-key"));
     let items = node.and_then(|node| node.items());
     if !slot.is_array() {
         *slot = Value::Array(Vec::new());
     }
     let Some(target) = slot.as_array_mut() else { return Ok(()) };
-    if patch.iter().any(|item| item.get("$patch").and_then(Value::as_str) == Some("replace")) {
-        let kept = patch.iter().filter(|item| item.get("$patch").is_none());
-        *target = kept.map(cleaned).collect();
+    let directive = |item: &Value| item.get("$patch").and_then(Value::as_str).map(ToOwned::to_owned);
+    if patch.iter().any(|item| directive(item).as_deref() == Some("replace")) {
+        *target = patch.iter().filter(|item| directive(item).is_none()).map(cleaned).collect();
         return Ok(());
     }
+    let name_of = |item: &Value| if key.is_empty() { Some(item.clone()) } else { item.get(key).cloned() };
+    let before: Vec<Option<Value>> = target.iter().map(name_of).collect();
     for item in patch {
         if key.is_empty() {
             if !target.contains(item) {
@@ -97,10 +117,10 @@ fn merge_list(node: Option<Node<'_>>, slot: &mut Value, patch: &[Value]) -> Resu
             continue;
         }
         let Some(name) = item.get(key) else {
-            return Err(Status::bad_request(format!("map: {item} does not contain declared merge key: {key}")));
+            return Err(Status::failure(format!("map: {} does not contain declared merge key: {key}", go_map(item))));
         };
         let at = target.iter().position(|one| one.get(key) == Some(name));
-        match (item.get("$patch").and_then(Value::as_str), at) {
+        match (directive(item).as_deref(), at) {
             (Some("delete"), _) => target.retain(|one| one.get(key) != Some(name)),
             (_, Some(at)) => strategic_merge(items, &mut target[at], item)?,
             (_, None) => {
@@ -110,7 +130,56 @@ fn merge_list(node: Option<Node<'_>>, slot: &mut Value, patch: &[Value]) -> Resu
             }
         }
     }
+    let wanted: Vec<Option<Value>> = order.unwrap_or(patch).iter().map(name_of).collect();
+    sort_merged(target, &wanted, &before, name_of);
     Ok(())
+}
+
+/// Puts the items that `wanted` names in its order, and each other one where it stood `before` them.
+fn sort_merged(
+    list: &mut Vec<Value>,
+    wanted: &[Option<Value>],
+    before: &[Option<Value>],
+    name_of: impl Fn(&Value) -> Option<Value>,
+) {
+    let rank = |names: &[Option<Value>], item: &Value| names.iter().position(|one| *one == name_of(item));
+    let (mut named, rest): (Vec<Value>, Vec<Value>) = list.drain(..).partition(|item| rank(wanted, item).is_some());
+    named.sort_by_key(|item| rank(wanted, item));
+    let mut named = named.into_iter().peekable();
+    for item in rest {
+        // An item goes before the next named one only if it stood before it already.
+        let place = rank(before, &item);
+        while let Some(next) =
+            named.next_if(|next| !matches!((place, rank(before, next)), (Some(own), Some(next)) if own < next))
+        {
+            list.push(next);
+        }
+        list.push(item);
+    }
+    list.extend(named);
+}
+
+/// Whether each item that a patch adds or changes is named by the order that comes with it.
+fn is_in_order(node: Option<Node<'_>>, patch: &[Value], order: &[Value]) -> bool {
+    let key = node.map_or("", |node| node.text("x-kubernetes-patch-merge-key"));
+    let name_of = |item: &Value| if key.is_empty() { Some(item.clone()) } else { item.get(key).cloned() };
+    let mut rest = order.iter();
+    let kept = patch.iter().filter(|item| item.get("$patch").is_none());
+    kept.into_iter().all(|item| rest.any(|one| name_of(one) == name_of(item)))
+}
+
+/// A map as Go prints it.
+fn go_map(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut members: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{}", go_map(value))).collect();
+            members.sort();
+            format!("map[{}]", members.join(" "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(go_map).collect::<Vec<_>>().join(" ")),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn apply_directive(
@@ -129,10 +198,12 @@ fn apply_directive(
     }
 }
 
-/// Puts lists in the order that `$setElementOrder/…` asks for; what it does not name keeps its place behind its predecessor.
+/// Puts lists that the patch itself does not hold in the order that `$setElementOrder/…` asks for.
 fn order_lists(node: Option<Node<'_>>, target: &mut Map<String, Value>, patch: &Map<String, Value>) {
     for (directive, order) in patch {
-        let Some(name) = directive.strip_prefix("$setElementOrder/") else { continue };
+        let Some(name) = directive.strip_prefix("$setElementOrder/").filter(|name| !patch.contains_key(*name)) else {
+            continue;
+        };
         let (Some(order), Some(list)) = (order.as_array(), target.get_mut(name).and_then(Value::as_array_mut)) else {
             continue;
         };
@@ -140,15 +211,8 @@ fn order_lists(node: Option<Node<'_>>, target: &mut Map<String, Value>, patch: &
         let key = member.map_or("", |node| node.text("x-kubernetes-patch-merge-key"));
         let name_of = |item: &Value| if key.is_empty() { Some(item.clone()) } else { item.get(key).cloned() };
         let wanted: Vec<Option<Value>> = order.iter().map(name_of).collect();
-        let rank = |item: &Value| wanted.iter().position(|one| *one == name_of(item));
-        let mut ranked: Vec<(usize, usize, Value)> = Vec::with_capacity(list.len());
-        let mut last = 0;
-        for (place, item) in list.drain(..).enumerate() {
-            last = rank(&item).unwrap_or(last);
-            ranked.push((last, place, item));
-        }
-        ranked.sort_by_key(|(rank, place, _)| (*rank, *place));
-        list.extend(ranked.into_iter().map(|(_, _, item)| item));
+        let before: Vec<Option<Value>> = list.iter().map(name_of).collect();
+        sort_merged(list, &wanted, &before, name_of);
     }
 }
 

@@ -61,6 +61,9 @@ impl Store {
         options: &DeleteOptions,
     ) -> Result<Deleted, Status> {
         let key = ObjectKey::new(namespace, name);
+        if *resource == GroupResource::NAMESPACES && matches!(name, "default" | "kube-system" | "kube-public") {
+            return Err(Status::forbidden("", "namespaces", name, "this namespace may not be deleted"));
+        }
         if *resource == GroupResource::CRDS && !options.dry_run {
             self.delete_instances(name);
         }

@@ -3,6 +3,7 @@
 //! Invariant: a key never names an API version; all versions of a resource are one set of objects.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 /// A kind of object as URLs name it: API group and plural.
@@ -83,8 +84,8 @@ impl fmt::Display for GroupResource {
     }
 }
 
-/// One object within a resource. Ordered as lists are: by namespace, then by name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One object within a resource. Ordered as lists are: by the bytes of `namespace/name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
     /// Namespace; empty for objects of the cluster.
     pub namespace: String,
@@ -96,6 +97,24 @@ impl ObjectKey {
     /// The object `name` in `namespace`.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl Ord for ObjectKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (own, others) = (self.namespace.as_bytes(), other.namespace.as_bytes());
+        let common = own.len().min(others.len());
+        // Where one namespace begins with the other, the slash behind the shorter one decides: `a-b/x` stands before `a/x`.
+        own[..common]
+            .cmp(&others[..common])
+            .then_with(|| own.get(common).unwrap_or(&b'/').cmp(others.get(common).unwrap_or(&b'/')))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for ObjectKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

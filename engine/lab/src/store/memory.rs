@@ -57,7 +57,7 @@ struct State {
 }
 
 struct Table {
-    objects: BTreeMap<ObjectKey, Arc<Value>>,
+    objects: Objects,
     history: History,
 }
 
@@ -80,8 +80,8 @@ pub struct Listing {
 }
 
 impl History {
-    fn new(limit: usize, floor: u64) -> Self {
-        Self { changes: VecDeque::new(), limit, floor, bell: watch::Sender::new(floor) }
+    fn new(limit: usize) -> Self {
+        Self { changes: VecDeque::new(), limit, floor: FIRST_REVISION, bell: watch::Sender::new(FIRST_REVISION) }
     }
 
     fn push(&mut self, change: Arc<Change>) {
@@ -108,10 +108,30 @@ impl State {
     fn table(&mut self, resource: &GroupResource) -> &mut Table {
         // Looked up twice rather than cloning the key on every hit.
         if !self.tables.contains_key(resource) {
-            let table = Table { objects: BTreeMap::new(), history: History::new(HISTORY, FIRST_REVISION) };
+            let table = Table { objects: BTreeMap::new(), history: History::new(HISTORY) };
             self.tables.insert(resource.clone(), table);
         }
         self.tables.get_mut(resource).expect("invariant: inserted just above")
+    }
+}
+
+type Objects = BTreeMap<ObjectKey, Arc<Value>>;
+
+/// The objects of one namespace, by name.
+fn within(objects: &Objects, namespace: &str) -> Vec<Arc<Value>> {
+    let from = ObjectKey::new(namespace, "");
+    let within = objects.range(from..).take_while(|(key, _)| key.namespace == namespace);
+    within.map(|(_, object)| Arc::clone(object)).collect()
+}
+
+/// Takes changes back, newest first.
+fn take_back(objects: &mut Objects, changes: &[Arc<Change>]) {
+    for change in changes.iter().rev() {
+        let key = ObjectKey::new(meta::namespace(&change.object), meta::name(&change.object));
+        match &change.old {
+            Some(old) => objects.insert(key, Arc::clone(old)),
+            None => objects.remove(&key),
+        };
     }
 }
 
@@ -122,7 +142,7 @@ impl Store {
             revision: FIRST_REVISION,
             rng: Pcg64::seed_from_u64(seed),
             tables: BTreeMap::new(),
-            history: History::new(HISTORY * 10, FIRST_REVISION),
+            history: History::new(HISTORY * 10),
         };
         Self {
             inner: Arc::new(Inner {
@@ -166,11 +186,7 @@ impl Store {
         let items = match state.tables.get(resource) {
             None => Vec::new(),
             Some(table) if namespace.is_empty() => table.objects.values().cloned().collect(),
-            Some(table) => {
-                let from = ObjectKey::new(namespace, "");
-                let within = table.objects.range(from..).take_while(|(key, _)| key.namespace == namespace);
-                within.map(|(_, object)| Arc::clone(object)).collect()
-            }
+            Some(table) => within(&table.objects, namespace),
         };
         Listing { items, revision: state.revision }
     }
@@ -182,6 +198,24 @@ impl Store {
         let within = table.objects.range(ObjectKey::new(namespace, prefix)..);
         let within = within.take_while(|(key, _)| key.namespace == namespace && key.name.starts_with(prefix));
         within.map(|(_, object)| Arc::clone(object)).collect()
+    }
+
+    /// As [`Self::list`], but as things stood at `revision`.
+    ///
+    /// # Errors
+    /// [`Expired`] when the changes since then are no longer kept.
+    pub fn list_at(&self, resource: &GroupResource, namespace: &str, revision: u64) -> Result<Listing, Expired> {
+        let state = self.lock();
+        let Some(table) = state.tables.get(resource) else { return Ok(Listing { items: Vec::new(), revision }) };
+        let since = table.history.after(revision)?;
+        let mut objects = table.objects.clone();
+        drop(state);
+        take_back(&mut objects, &since);
+        let items = match namespace {
+            "" => objects.into_values().collect(),
+            namespace => within(&objects, namespace),
+        };
+        Ok(Listing { items, revision })
     }
 
     /// Every resource that has objects now, in order.

@@ -11,7 +11,7 @@ use super::meta;
 use super::write::{FieldValidation, Subresource, WriteOptions};
 use crate::clock::rfc3339_seconds;
 use crate::schema::{self, CustomWrite, Decoded, Ownership, Resource};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 /// Whether ownership of fields is still to be booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,11 @@ impl<'a> Preparation<'a> {
     /// Makes `new` what would be stored.
     pub(super) fn run(&mut self, old: Option<&Value>, new: &mut Value, booking: &Booking) -> Result<(), Status> {
         self.decode(new)?;
+        let mut immutable = Vec::new();
         match old {
             None => self.reset_status(new),
             Some(old) => {
+                schema::check_metadata_update(old, new, &mut immutable);
                 keep_server_fields(old, new, self.options.subresource, self.resource.has_subresource("status"));
             }
         }
@@ -76,7 +78,9 @@ impl<'a> Preparation<'a> {
         if let Some(old) = old {
             self.count_generation(old, new);
         }
-        let warnings = self.validate(old, new)?;
+        // The server looks at the metadata of a changed object twice, and says so.
+        immutable.extend(immutable.clone());
+        let warnings = self.validate(old, new, immutable)?;
         self.warnings.extend(warnings);
         admission.validate(&request, new)
     }
@@ -184,9 +188,9 @@ impl<'a> Preparation<'a> {
         meta::metadata(new).insert("generation".into(), generation.into());
     }
 
-    /// Checks what would be stored; answers warnings.
-    fn validate(&self, old: Option<&Value>, new: &Value) -> Result<Vec<String>, Status> {
-        let (causes, warnings) = match self.resource.node() {
+    /// Checks what would be stored; `causes` is what is known to be wrong already. Answers warnings.
+    fn validate(&self, old: Option<&Value>, new: &Value, mut causes: Vec<Cause>) -> Result<Vec<String>, Status> {
+        let (found, warnings) = match self.resource.node() {
             Some(root) if self.resource.is_custom() => {
                 let status_only = self.options.subresource == Subresource::Status;
                 let write = CustomWrite { resource: self.resource, object: new, old, status_only };
@@ -197,6 +201,7 @@ impl<'a> Preparation<'a> {
             }
             _ => (Vec::new(), Vec::new()),
         };
+        causes.extend(found);
         if causes.is_empty() {
             return Ok(warnings);
         }

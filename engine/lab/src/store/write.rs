@@ -30,6 +30,8 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// What to do about fields that the kind does not have.
     pub field_validation: FieldValidation,
+    /// The client sent a whole object, so its uid is a precondition; in a patch it is a change.
+    pub whole: bool,
 }
 
 impl WriteOptions {
@@ -181,6 +183,9 @@ impl Store {
         mut object: Value,
         booking: &Booking,
     ) -> Result<Written, Status> {
+        if !meta::resource_version(&object).is_empty() && *booking == Booking::Update {
+            return Err(Status::failure("resourceVersion should not be set on objects to be created"));
+        }
         let at = resource.group_resource();
         let key = ObjectKey::new(meta::namespace(&object), meta::name(&object));
         let exists = || Status::already_exists(&at.group, &at.resource, &key.name);
@@ -258,12 +263,17 @@ impl Store {
             let (mut new, booking) = next(&old)?;
             let asked = meta::resource_version(&new);
             if !asked.is_empty() && asked != meta::resource_version(&old) {
+                if asked.parse::<u64>().is_err() {
+                    return Err(Status::failure(format!("strconv.ParseUint: parsing {asked:?}: invalid syntax")));
+                }
                 return Err(Status::conflict(&at.group, &at.resource, &key.name, MODIFIED));
             }
             let asked = meta::uid(&new);
-            if !asked.is_empty() && asked != meta::uid(&old) {
+            if options.whole && !asked.is_empty() && asked != meta::uid(&old) {
+                let place = format!("/registry/{}/{key}", at.resource);
                 let why = format!(
-                    "Precondition failed: UID in precondition: {asked}, UID in object meta: {}",
+                    "StorageError: invalid object, Code: 4, Key: {place}, ResourceVersion: 0, AdditionalErrorMsg: Precondition \
+                     failed: UID in precondition: {asked}, UID in object meta: {}",
                     meta::uid(&old)
                 );
                 return Err(Status::conflict(&at.group, &at.resource, &key.name, &why));
@@ -309,8 +319,11 @@ impl Store {
                     return Err(Status::not_found(&at.group, &at.resource, &key.name));
                 }
                 let uid = meta::uid(config);
-                if !uid.is_empty() || !meta::resource_version(config).is_empty() {
-                    return Err(Status::not_found(&at.group, &at.resource, &key.name));
+                if !uid.is_empty() {
+                    let why = format!(
+                        "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                    );
+                    return Err(Status::conflict(&at.group, &at.resource, &key.name, &why));
                 }
                 let empty = if resource.is_custom() { None } else { node.map(schema::zero_value) };
                 let empty = empty.unwrap_or_else(|| json!({}));

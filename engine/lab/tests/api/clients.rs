@@ -66,7 +66,7 @@ async fn an_unknown_field_under_apply_is_a_500() {
     assert_eq!(status.code, 500);
     assert_eq!(
         status.message,
-        "failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.nope: field not declared in schema"
+        "failed to create typed patch object (/d; apps/v1, Kind=Deployment): .spec.nope: field not declared in schema"
     );
 }
 
