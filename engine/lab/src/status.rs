@@ -65,6 +65,12 @@ impl Cause {
         Self::new("FieldValueInvalid", field, format!("Invalid value: {}: {detail}", shown(value)))
     }
 
+    /// A value that breaks a rule, shown with its members in the order in which they stand: that of a struct of the server's.
+    pub(crate) fn invalid_struct(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        let shown = escaped_html(&value.to_string());
+        Self::new("FieldValueInvalid", field, format!("Invalid value: {shown}: {detail}"))
+    }
+
     /// A value outside a closed list.
     pub fn not_supported(field: impl Into<String>, value: &Value, allowed: &[String]) -> Self {
         let allowed: Vec<String> = allowed.iter().map(|one| format!("{one:?}")).collect();
@@ -113,8 +119,11 @@ fn shown(value: &Value) -> String {
 pub(crate) fn go_json(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();
-    let text = sorted.to_string();
-    text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    escaped_html(&sorted.to_string())
+}
+
+fn escaped_html(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
 impl Status {

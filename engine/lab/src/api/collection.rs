@@ -109,6 +109,11 @@ impl Call<'_> {
             return list;
         }
         let items: Vec<Value> = items.iter().map(|object| self.item(object)).collect();
+        let mut metadata = metadata.clone();
+        if self.resource.is_custom() {
+            // Go holds these lists without types, and never leaves this member out.
+            metadata.entry("continue").or_insert_with(|| "".into());
+        }
         json!({
             "kind": self.resource.list_kind,
             "apiVersion": self.resource.api_version(),

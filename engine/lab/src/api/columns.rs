@@ -3,7 +3,7 @@
 //! Invariant: cells are computed from the object and the time alone.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Number, Value};
 
 use super::cells::{
     age, count, data_count, duration_text, endpoints, event_object, external_ip, job_duration, job_status, joined,
@@ -12,7 +12,8 @@ use super::cells::{
 };
 use super::jsonpath;
 use super::scale::selector_text;
-use crate::schema::Resource;
+use crate::schema::{Resource, float_text};
+use crate::status::go_json;
 use crate::store::meta;
 
 /// One column.
@@ -20,6 +21,8 @@ pub(super) struct Column {
     name: String,
     kind: String,
     format: String,
+    /// Empty for built-in kinds, whose prose is left out.
+    description: String,
     /// 0 is always shown, 1 with `-o wide`.
     priority: i64,
     source: Source,
@@ -32,7 +35,15 @@ enum Source {
 
 impl Column {
     pub(super) fn definition(&self) -> Value {
-        json!({"name": self.name, "type": self.kind, "format": self.format, "priority": self.priority})
+        let mut map = Map::new();
+        for (key, text) in [("name", &self.name), ("type", &self.kind), ("format", &self.format)] {
+            map.insert(key.to_owned(), text.as_str().into());
+        }
+        if !self.description.is_empty() {
+            map.insert("description".to_owned(), self.description.as_str().into());
+        }
+        map.insert("priority".to_owned(), self.priority.into());
+        Value::Object(map)
     }
 
     pub(super) fn cell(&self, object: &Value, now: Timestamp) -> Value {
@@ -174,6 +185,7 @@ pub(super) fn builtin_columns(group: &str, plural: &str) -> Vec<Column> {
         name: name.to_owned(),
         kind: column_type(name).to_owned(),
         format: if name == "Name" { "name" } else { "" }.to_owned(),
+        description: String::new(),
         priority,
         source: Source::Cell(cell),
     });
@@ -183,6 +195,7 @@ pub(super) fn builtin_columns(group: &str, plural: &str) -> Vec<Column> {
 fn column_type(name: &str) -> &'static str {
     match name {
         "Desired" | "Current" | "Up-to-date" | "Available" | "Secrets" => "integer",
+        "Created At" => "date",
         _ => "string",
     }
 }
@@ -194,16 +207,21 @@ pub(super) fn custom_columns(resource: &Resource) -> Option<Vec<Column>> {
         name: "Name".into(),
         kind: "string".into(),
         format: "name".into(),
+        description: String::new(),
         priority: 0,
         source: Source::Cell(|object, _| meta::name(object).into()),
     }];
     match version.get("additionalPrinterColumns").and_then(Value::as_array) {
         Some(printed) => columns.extend(printed.iter().map(|column| {
             let text = |name: &str| column.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let description = Some(text("description")).filter(|text| !text.is_empty());
             Column {
                 name: text("name"),
                 kind: text("type"),
                 format: text("format"),
+                description: description.unwrap_or_else(|| {
+                    format!("Custom resource definition column (in JSONPath format): {}", text("jsonPath"))
+                }),
                 priority: column.get("priority").and_then(Value::as_i64).unwrap_or(0),
                 source: Source::Path(text("jsonPath")),
             }
@@ -212,6 +230,7 @@ pub(super) fn custom_columns(resource: &Resource) -> Option<Vec<Column>> {
             name: "Age".into(),
             kind: "date".into(),
             format: String::new(),
+            description: String::new(),
             priority: 0,
             source: Source::Path(".metadata.creationTimestamp".into()),
         }),
@@ -226,10 +245,24 @@ fn custom_cell(object: &Value, path: &str, kind: &str, now: Timestamp) -> Value 
         ("date", Value::String(at)) => {
             at.parse().map_or_else(|_| "<invalid>".into(), |at| duration_text(at, now).into())
         }
-        ("integer" | "number", number @ Value::Number(_)) => (*number).clone(),
+        ("integer", Value::Number(number)) => whole(number),
+        ("number", number @ Value::Number(_)) => (*number).clone(),
         ("boolean", flag @ Value::Bool(_)) => (*flag).clone(),
         ("string", Value::String(text)) => text.as_str().into(),
-        ("string", other) => other.to_string().into(),
+        ("string", Value::Number(number)) if number.is_f64() => float_text(number.as_f64().unwrap_or_default()).into(),
+        ("string", other) => go_json(other).into(),
         _ => Value::Null,
+    }
+}
+
+/// A number without its fraction.
+fn whole(number: &Number) -> Value {
+    match number.as_f64() {
+        Some(float) if number.is_f64() => {
+            #[expect(clippy::cast_possible_truncation, reason = "the server cuts the fraction off in the same way")]
+            let integer = float as i64;
+            integer.into()
+        }
+        _ => Value::Number(number.clone()),
     }
 }

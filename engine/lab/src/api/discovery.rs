@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use bytes::Bytes;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, VARY};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
-use super::body::{Body, json_response};
+use super::body::{Body, json_response, whole};
+use super::document::is_known;
 use crate::schema::{Catalog, Resource, SubresourceInfo};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -29,7 +31,7 @@ pub(super) fn version() -> Value {
 /// `/api`
 pub(super) fn core_versions(catalog: &Catalog, headers: &HeaderMap) -> Response<Body> {
     if wants_aggregated(headers) {
-        return aggregated(catalog, str::is_empty);
+        return aggregated(catalog, headers, str::is_empty);
     }
     let address = json!([{"clientCIDR": "0.0.0.0/0", "serverAddress": "10.99.0.1:6443"}]);
     let body = json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": address});
@@ -39,7 +41,7 @@ pub(super) fn core_versions(catalog: &Catalog, headers: &HeaderMap) -> Response<
 /// `/apis`
 pub(super) fn groups(catalog: &Catalog, headers: &HeaderMap) -> Response<Body> {
     if wants_aggregated(headers) {
-        return aggregated(catalog, |group| !group.is_empty());
+        return aggregated(catalog, headers, |group| !group.is_empty());
     }
     let groups: Vec<Value> = grouped(catalog, |group| !group.is_empty()).iter().map(Group::to_json).collect();
     json_response(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
@@ -111,11 +113,24 @@ fn grouped(catalog: &Catalog, wanted: impl Fn(&str) -> bool) -> Vec<Group> {
     groups
 }
 
-fn aggregated(catalog: &Catalog, wanted: impl Fn(&str) -> bool) -> Response<Body> {
+fn aggregated(catalog: &Catalog, headers: &HeaderMap, wanted: impl Fn(&str) -> bool) -> Response<Body> {
     let items: Vec<Value> = grouped(catalog, wanted).iter().map(aggregated_group).collect();
     let body = json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items});
-    let mut response = json_response(StatusCode::OK, &body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(AGGREGATED));
+    let digest = Sha512::digest(body.to_string());
+    let tag: String = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    let tag = format!("\"{tag}\"");
+    let mut response = if is_known(headers, &tag) {
+        let mut unchanged = Response::new(whole(Bytes::new()));
+        *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
+        unchanged
+    } else {
+        json_response(StatusCode::OK, &body)
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(AGGREGATED));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public"));
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    headers.extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
     response
 }
 

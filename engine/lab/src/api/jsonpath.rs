@@ -13,8 +13,8 @@ pub(super) fn select<'v>(object: &'v Value, path: &str) -> Vec<&'v Value> {
         let (step, left) = match rest.as_bytes()[0] {
             b'.' => {
                 let text = &rest[1..];
-                let end = text.find(['.', '[']).unwrap_or(text.len());
-                (Step::Member(text[..end].to_owned()), &text[end..])
+                let end = member_end(text);
+                (Step::Member(text[..end].replace("\\.", ".")), &text[end..])
             }
             b'[' => match closing(rest).and_then(|end| Some((Step::bracket(&rest[1..end])?, &rest[end + 1..]))) {
                 Some(step) => step,
@@ -26,6 +26,13 @@ pub(super) fn select<'v>(object: &'v Value, path: &str) -> Vec<&'v Value> {
         rest = left;
     }
     at
+}
+
+/// Where the name of a member ends: before the next step, a dot behind a backslash being part of it.
+fn member_end(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let ends = |at: &usize| matches!(bytes[*at], b'.' | b'[') && (*at == 0 || bytes[*at - 1] != b'\\');
+    (0..bytes.len()).find(ends).unwrap_or(text.len())
 }
 
 /// Place of the bracket that closes the first one, quotes skipped.
@@ -68,7 +75,7 @@ impl Step {
             return Some(Self::Index(index));
         }
         let name = text.trim_matches(['"', '\'']);
-        (name.len() + 2 == text.len()).then(|| Self::Member(name.to_owned()))
+        (name.len() + 2 == text.len()).then(|| Self::Member(name.replace("\\.", ".")))
     }
 
     fn apply<'v>(&self, value: &'v Value) -> Vec<&'v Value> {

@@ -15,6 +15,7 @@ mod health;
 mod jsonpath;
 mod options;
 mod patch;
+mod paths;
 mod protobuf;
 mod query;
 mod review;

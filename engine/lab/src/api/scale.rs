@@ -15,6 +15,10 @@ impl Call<'_> {
         let at = self.resource.group_resource();
         if *method == Method::GET {
             let object = self.store.get(&at, &key.namespace, &key.name).ok_or_else(|| self.missing())?;
+            if self.resource.is_custom() && object.pointer(&self.count_path()).is_none() {
+                let path = self.count_path().replace('/', ".");
+                return Err(Status::internal(format!("the spec replicas field {path:?} does not exist")));
+            }
             return Ok(self.respond(StatusCode::OK, &self.as_scale(&object)));
         }
         let options = self.write_options("UpdateOptions")?;
@@ -28,7 +32,8 @@ impl Call<'_> {
                 self.patch_value(&mut scale, &body)?;
             }
             let count = scale.pointer("/spec/replicas").cloned().unwrap_or_else(|| 0.into());
-            if !count.is_u64() {
+            // A custom resource is refused in the words of its own kind, when it is checked.
+            if !count.is_u64() && !self.resource.is_custom() {
                 let cause =
                     crate::status::Cause::invalid("spec.replicas", &count, "must be greater than or equal to 0");
                 return Err(Status::invalid("autoscaling", "Scale", &key.name, vec![cause]));

@@ -13,7 +13,8 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Body as HttpBody;
 
 use super::accept::{self, Subject, Writing};
-use super::body::{Body, json_response, refusal, text_response};
+use super::body::{Body, add_warnings, json_response, refusal, text_response};
+use super::document::{DocumentRequest, Documents};
 use super::query::Query;
 use super::route::{ObjectPath, Route};
 use super::table::Representation;
@@ -35,6 +36,7 @@ pub struct Api {
     pub(super) pods: Arc<dyn PodHost>,
     faults: Arc<Faults>,
     access: Arc<Access>,
+    documents: Arc<Documents>,
 }
 
 /// One request for a resource or an object, ready to be carried out.
@@ -58,7 +60,16 @@ pub(super) struct Call<'a> {
 impl Api {
     /// An API over a store, with someone who runs the pods and someone who guards the door.
     pub fn new(store: Store, pods: Arc<dyn PodHost>, access: Arc<Access>) -> Self {
-        Self { store, pods, faults: Arc::default(), access }
+        Self { store, pods, faults: Arc::default(), access, documents: Arc::default() }
+    }
+
+    fn document_request<'r>(&'r self, headers: &'r HeaderMap, query: &'r Query) -> DocumentRequest<'r> {
+        DocumentRequest {
+            catalog: self.store.catalog(),
+            headers,
+            hash: query.get("hash"),
+            now: self.store.clock().now(),
+        }
     }
 
     /// Who guards the door.
@@ -96,7 +107,9 @@ impl Api {
                     return nothing_there(writing, catalog.has_builtin_group(&path.group));
                 };
                 let answer = self.object(&user, request, &path, &resource, &query, writing).await;
-                answer.unwrap_or_else(|status| refusal(writing, &status))
+                let mut answer = answer.unwrap_or_else(|status| refusal(writing, &status));
+                add_warnings(&mut answer, resource.deprecation(catalog).as_slice());
+                answer
             }
             Route::Version => json_response(StatusCode::OK, &discovery::version()),
             Route::Root => health::paths(catalog),
@@ -115,9 +128,9 @@ impl Api {
             }
             Route::OpenApiIndex => document::index(catalog),
             Route::OpenApi { group, version } => {
-                document::group_version(catalog, &group, &version).unwrap_or_else(not_found)
+                self.documents.version_3(&self.document_request(request.headers(), &query), &group, &version)
             }
-            Route::OpenApiV2 => document::version_2(request.headers()).unwrap_or_else(not_found),
+            Route::OpenApiV2 => self.documents.version_2(&self.document_request(request.headers(), &query)),
             Route::Unknown => not_found(),
         }
     }
@@ -227,7 +240,7 @@ impl Call<'_> {
         if let Some(sub) = sub
             && !self.resource.has_subresource(sub)
         {
-            return Ok(nothing_there(self.writing, !self.resource.is_custom()));
+            return if self.resource.is_custom() { Err(self.missing()) } else { Ok(nothing_there(self.writing, true)) };
         }
         if self.path.group == RBAC_GROUP && !self.user.is_master() {
             self.check_grant(method)?;

@@ -259,17 +259,17 @@ fn manager_problems(manager: &str) -> Vec<Cause> {
     causes
 }
 
-/// The object with the `apiVersion` of `resource`.
+/// The object with the `apiVersion` of `resource`, and with the defaults that came after it.
 pub(super) fn in_version<'v>(resource: &Resource, object: &'v Value) -> Cow<'v, Value> {
     let wanted = resource.api_version();
-    if object.get("apiVersion").and_then(Value::as_str) == Some(&wanted) {
-        return Cow::Borrowed(object);
-    }
-    let mut object = object.clone();
-    if let Some(map) = object.as_object_mut() {
+    let mut object = Cow::Borrowed(object);
+    if object.get("apiVersion").and_then(Value::as_str) != Some(&wanted)
+        && let Some(map) = object.to_mut().as_object_mut()
+    {
         map.insert("apiVersion".into(), wanted.into());
     }
-    Cow::Owned(object)
+    resource.fill_in(&mut object);
+    object
 }
 
 /// Kinds whose deletion answers with the object instead of a `Status`.

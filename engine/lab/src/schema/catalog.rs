@@ -2,6 +2,7 @@
 //!
 //! Invariant: a resource is served exactly when discovery lists it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 
@@ -11,6 +12,7 @@ use super::cel::Rules;
 use super::custom;
 use super::data;
 use super::node::Node;
+use super::structural::{fill_defaults, has_defaults, lacks_defaults};
 use crate::store::GroupResource;
 
 /// One resource in one version.
@@ -62,8 +64,15 @@ pub struct SubresourceInfo {
 #[derive(Clone, Debug)]
 pub(super) enum SchemaSource {
     Builtin,
-    /// A CRD and the index of the version in it, with its CEL rules once they are compiled.
-    Custom(Arc<Value>, usize, Arc<OnceLock<Option<Rules>>>),
+    /// A CRD and the index of the version in it, with what is worked out of them once.
+    Custom(Arc<Value>, usize, Arc<Derived>),
+}
+
+/// What is worked out of a custom schema when it is first asked for.
+#[derive(Debug, Default)]
+pub(super) struct Derived {
+    rules: OnceLock<Option<Rules>>,
+    has_defaults: OnceLock<bool>,
 }
 
 impl Resource {
@@ -123,8 +132,39 @@ impl Resource {
     pub(super) fn rules(&self, root: Node<'_>) -> Option<&Rules> {
         match &self.schema {
             SchemaSource::Builtin => None,
-            SchemaSource::Custom(_, _, rules) => rules.get_or_init(|| Rules::compile(root)).as_ref(),
+            SchemaSource::Custom(_, _, derived) => derived.rules.get_or_init(|| Rules::compile(root)).as_ref(),
         }
+    }
+
+    /// Fills in defaults that a stored object lacks, because its schema got them later.
+    pub(crate) fn fill_in(&self, object: &mut Cow<'_, Value>) {
+        let SchemaSource::Custom(_, _, derived) = &self.schema else { return };
+        let Some(root) = self.node() else { return };
+        if *derived.has_defaults.get_or_init(|| has_defaults(root.schema())) && lacks_defaults(root, object) {
+            fill_defaults(root, object.to_mut());
+        }
+    }
+
+    /// What the users of its version are warned of.
+    pub(crate) fn deprecation(&self, catalog: &Catalog) -> Option<String> {
+        let is_deprecated = |version: Option<&Value>| {
+            version.is_some_and(|version| version.get("deprecated") == Some(&Value::Bool(true)))
+        };
+        let version = self.custom_version().filter(|version| is_deprecated(Some(version)))?;
+        if let Some(warning) = version.get("deprecationWarning").and_then(Value::as_str) {
+            return Some(warning.to_owned());
+        }
+        let mut warning = format!("{} {} is deprecated", self.api_version(), self.kind);
+        let newer = catalog.all().into_iter().find(|other| {
+            other.group == self.group
+                && other.plural == self.plural
+                && custom::version_rank(&other.version) > custom::version_rank(&self.version)
+                && !is_deprecated(other.custom_version())
+        });
+        if let Some(newer) = newer {
+            warning = format!("{warning}; use {} {}", newer.api_version(), newer.kind);
+        }
+        Some(warning)
     }
 
     /// The CRD version that defines it.
@@ -232,6 +272,12 @@ impl Catalog {
         BUILTIN.iter().chain(custom.values().flatten()).cloned().collect()
     }
 
+    /// Whether a CRD defines that resource.
+    pub(crate) fn is_custom(&self, resource: &GroupResource) -> bool {
+        let custom = self.custom.read().unwrap_or_else(PoisonError::into_inner);
+        custom.contains_key(&resource.to_string())
+    }
+
     /// Takes in a CRD that was created or changed.
     pub(crate) fn put_crd(&self, crd: &Arc<Value>) {
         let name = crate::store::meta::name(crd).to_owned();
@@ -242,52 +288,5 @@ impl Catalog {
     /// Forgets a CRD that was deleted.
     pub(crate) fn remove_crd(&self, name: &str) {
         self.custom.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-    }
-}
-
-/// The schemas of these resources and all that they refer to, by name.
-pub(crate) fn schema_document(resources: &[Arc<Resource>]) -> serde_json::Map<String, Value> {
-    let mut out = serde_json::Map::new();
-    for resource in resources {
-        match &resource.schema {
-            SchemaSource::Builtin => {
-                if let Some(name) = data::name_of_kind(&resource.group, &resource.version, &resource.kind) {
-                    collect_schemas(&name, &mut out);
-                }
-            }
-            SchemaSource::Custom(crd, version, _) => {
-                let mut schema = custom::schema(crd, *version).cloned().unwrap_or_default();
-                let kind =
-                    serde_json::json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
-                if let Some(map) = schema.as_object_mut() {
-                    map.insert("x-kubernetes-group-version-kind".into(), Value::Array(vec![kind]));
-                }
-                let mut group: Vec<&str> = resource.group.split('.').collect();
-                group.reverse();
-                out.insert(format!("{}.{}.{}", group.join("."), resource.version, resource.kind), schema);
-            }
-        }
-    }
-    out
-}
-
-fn collect_schemas(name: &str, out: &mut serde_json::Map<String, Value>) {
-    if out.contains_key(name) {
-        return;
-    }
-    let Some(schema) = data::schema(name) else { return };
-    out.insert(name.to_owned(), schema.clone());
-    let mut open = vec![schema];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Object(map) => {
-                if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
-                    collect_schemas(reference.trim_start_matches("#/components/schemas/"), out);
-                }
-                open.extend(map.values());
-            }
-            Value::Array(list) => open.extend(list),
-            _ => {}
-        }
     }
 }

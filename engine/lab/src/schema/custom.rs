@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::catalog::{Resource, SchemaSource, SubresourceInfo};
 use super::data;
+use super::definition::condition;
 
 /// Istio's CustomResourceDefinitions, as they are applied to a cluster.
 pub fn istio_crds() -> Vec<Value> {
@@ -19,22 +20,27 @@ pub(super) fn schema(crd: &Value, version: usize) -> Option<&Value> {
     crd.pointer("/spec/versions")?.get(version)?.pointer("/schema/openAPIV3Schema")
 }
 
-/// The resources of a CRD, one a served version, in the order of preference.
+/// The resources of a CRD that is established, one a served version, in the order of preference.
 pub(super) fn resources(crd: &Arc<Value>) -> Vec<Resource> {
     let Some(spec) = crd.get("spec") else { return Vec::new() };
+    let established = condition(crd, "Established").and_then(|condition| condition.get("status"));
+    let Some(names) =
+        crd.pointer("/status/acceptedNames").filter(|_| established.is_some_and(|status| status == "True"))
+    else {
+        return Vec::new();
+    };
     let text = |path: &str| spec.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let texts = |path: &str| -> Vec<String> {
-        let list = spec.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    let name = |key: &str| names.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let texts = |key: &str| -> Vec<String> {
+        let list = names.get(key).and_then(Value::as_array).into_iter().flatten();
         list.filter_map(Value::as_str).map(ToOwned::to_owned).collect()
     };
     let versions: Vec<&Value> = spec.get("versions").and_then(Value::as_array).into_iter().flatten().collect();
     let name_of = |version: &Value| version.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let storage = versions.iter().find(|version| version.get("storage") == Some(&Value::Bool(true)));
     let storage_version = storage.map(|version| name_of(version)).unwrap_or_default();
-    let kind = text("/names/kind");
-    let list_kind =
-        Some(text("/names/listKind")).filter(|kind| !kind.is_empty()).unwrap_or_else(|| format!("{kind}List"));
-    let singular = Some(text("/names/singular")).filter(|name| !name.is_empty()).unwrap_or_else(|| kind.to_lowercase());
+    let (plural, kind) = (name("plural"), name("kind"));
+    let (singular, list_kind) = (name("singular"), name("listKind"));
     let mut out = Vec::new();
     for (index, version) in versions.iter().enumerate() {
         if version.get("served") != Some(&Value::Bool(true)) {
@@ -43,13 +49,13 @@ pub(super) fn resources(crd: &Arc<Value>) -> Vec<Resource> {
         out.push(Resource {
             group: text("/group"),
             version: name_of(version),
-            plural: text("/names/plural"),
+            plural: plural.clone(),
             singular: singular.clone(),
             kind: kind.clone(),
             list_kind: list_kind.clone(),
             namespaced: text("/scope") == "Namespaced",
-            short_names: texts("/names/shortNames"),
-            categories: texts("/names/categories"),
+            short_names: texts("shortNames"),
+            categories: texts("categories"),
             verbs: ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
                 .map(Into::into)
                 .into(),
@@ -96,36 +102,5 @@ pub(crate) fn version_rank(version: &str) -> (u8, u32, u32) {
         (1, major, digits(minor).0)
     } else {
         (0, 0, 0)
-    }
-}
-
-/// Fills in what the API server adds to a CRD: names, storage versions, and the conditions of one that is served.
-pub(crate) fn establish(crd: &mut Value, now: &str) {
-    let names = crd.pointer("/spec/names").cloned().unwrap_or_default();
-    if let Some(spec) = crd.get_mut("spec").and_then(Value::as_object_mut) {
-        if let Some(names) = spec.get_mut("names").and_then(Value::as_object_mut) {
-            let kind = names.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-            names.entry("listKind").or_insert_with(|| format!("{kind}List").into());
-            names.entry("singular").or_insert_with(|| kind.to_lowercase().into());
-        }
-        spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
-    }
-    let names = crd.pointer("/spec/names").cloned().unwrap_or(names);
-    let versions = crd.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
-    let stored: Vec<Value> = versions
-        .filter(|version| version.get("storage") == Some(&Value::Bool(true)))
-        .filter_map(|version| version.get("name").cloned())
-        .collect();
-    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message});
-    let old = crd.pointer("/status/conditions").cloned();
-    let conditions = old.filter(|old| old.as_array().is_some_and(|list| !list.is_empty())).unwrap_or_else(|| {
-        json!([
-            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-        ])
-    });
-    if let Some(crd) = crd.as_object_mut() {
-        let status = json!({"conditions": conditions, "acceptedNames": names, "storedVersions": stored});
-        crd.insert("status".into(), status);
     }
 }

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::catalog::Resource;
 use super::cel::{Rules, Verdict};
 use super::correlate::Correlation;
-use super::names::{check_metadata, kind_problem};
+use super::names::{check_labels, check_metadata, kind_problem, report};
 use super::node::Node;
 use super::structural::check_list_types;
+use super::text;
 use super::values::check_value;
 use crate::status::{Cause, Status};
 
@@ -96,7 +97,9 @@ fn check_scale(write: &CustomWrite<'_>, causes: &mut Vec<Cause>) {
             Some(0..=0x7fff_ffff) => continue,
             Some(..0) => "should be a non-negative integer".to_owned(),
             Some(_) => format!("should be less than or equal to {}", i32::MAX),
-            None => format!("{path} accessor error: {value} is of the type {}, expected int64", go_type(&value)),
+            None => {
+                format!("{path} accessor error: {} is of the type {}, expected int64", go_text(&value), go_type(&value))
+            }
         };
         let shown = if value.is_i64() { value } else { 0.into() };
         causes.push(Cause::invalid(path, &shown, &problem));
@@ -104,9 +107,14 @@ fn check_scale(write: &CustomWrite<'_>, causes: &mut Vec<Cause>) {
     if let Some(path) = path_of("labelSelectorPath")
         && let Some(value) = at(path).filter(|value| !value.is_string())
     {
-        let problem = format!("{path} accessor error: {value} is of the type {}, expected string", go_type(&value));
+        let problem =
+            format!("{path} accessor error: {} is of the type {}, expected string", go_text(&value), go_type(&value));
         causes.push(Cause::invalid(path, &"".into(), &problem));
     }
+}
+
+fn go_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 fn go_type(value: &Value) -> &'static str {
@@ -171,4 +179,9 @@ fn check_type_meta(map: &serde_json::Map<String, Value>, path: &str, causes: &mu
             Some(other) => causes.push(Cause::invalid(at, other, "must be a string")),
         }
     }
+    let metadata = map.get("metadata");
+    let name = metadata.and_then(|metadata| metadata.get("name")).and_then(Value::as_str).unwrap_or_default();
+    report(text::path_segment(name), &format!("{path}.metadata.name"), name, causes);
+    let labels = metadata.and_then(|metadata| metadata.get("labels"));
+    check_labels(labels, &format!("{path}.metadata.labels"), causes);
 }

@@ -26,6 +26,13 @@ pub(super) fn schema(name: &str) -> Option<&'static Value> {
     Some(lazy.parsed.get_or_init(|| parse(&lazy.json)))
 }
 
+/// The names of all schemas, sorted.
+pub(super) fn schema_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = SCHEMAS.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
 /// The schema of a built-in kind.
 pub(super) fn schema_of_kind(group: &str, version: &str, kind: &str) -> Option<&'static Value> {
     schema(&name_of_kind(group, version, kind)?)

@@ -16,8 +16,9 @@ pub(crate) struct Decoded {
 }
 
 /// Text fields that Go holds by pointer, so that "" is kept.
-const KEPT_EMPTY: [&str; 8] = [
+const KEPT_EMPTY: [&str; 9] = [
     "apiGroup",
+    "deprecationWarning",
     "hostnameOverride",
     "ingressClassName",
     "loadBalancerClass",
@@ -31,10 +32,13 @@ const KEPT_EMPTY: [&str; 8] = [
 const KEPT_LISTS: [&str; 2] = ["endpoints", "rules"];
 
 /// Numbers and booleans that Go holds by value and leaves out when they are zero.
-const DROPPED_ZERO: [&str; 34] = [
+const DROPPED_ZERO: [&str; 42] = [
     "active",
     "availableReplicas",
     "currentReplicas",
+    "deprecated",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
     "failed",
     "failureThreshold",
     "fullyLabeledReplicas",
@@ -47,11 +51,13 @@ const DROPPED_ZERO: [&str; 34] = [
     "initialDelaySeconds",
     "minReadySeconds",
     "nodePort",
+    "nullable",
     "numberAvailable",
     "numberUnavailable",
     "observedGeneration",
     "paused",
     "periodSeconds",
+    "preserveUnknownFields",
     "publishNotReadyAddresses",
     "readOnly",
     "readyReplicas",
@@ -64,8 +70,11 @@ const DROPPED_ZERO: [&str; 34] = [
     "timeoutSeconds",
     "tty",
     "unavailableReplicas",
+    "uniqueItems",
     "unschedulable",
     "updatedReplicas",
+    "x-kubernetes-embedded-resource",
+    "x-kubernetes-int-or-string",
 ];
 
 impl Decoded {
@@ -77,6 +86,13 @@ impl Decoded {
     }
 
     fn value(&mut self, node: Node<'_>, value: &mut Value, place: &Place<'_>, spec: bool) {
+        if let Some(node) = node.nested_schema().filter(|_| value.is_object()) {
+            // Go reads these by a method of their own, which is not strict: what it drops, it drops in silence.
+            let known = self.unknown.len();
+            self.value(node, value, place, spec);
+            self.unknown.truncate(known);
+            return;
+        }
         match (node.node_type(), &mut *value) {
             (NodeType::Object, Value::Object(map)) => self.object(node, map, place, spec),
             (NodeType::Array, Value::Array(list)) => {
@@ -141,6 +157,9 @@ impl Decoded {
 fn is_omitted(parent: Node<'_>, node: Node<'_>, name: &str, value: &Value, spec: bool) -> bool {
     if parent.required().any(|required| required == name) {
         return false;
+    }
+    if name == "priority" && parent.type_name() == "CustomResourceColumnDefinition" {
+        return value.as_i64() == Some(0);
     }
     match value {
         Value::Array(list) => list.is_empty() && !KEPT_LISTS.contains(&name),

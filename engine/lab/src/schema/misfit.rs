@@ -39,7 +39,7 @@ fn check(node: Node<'_>, value: &mut Value, path: &str) -> Option<String> {
             Some(format!("{path}: expected boolean, got {}", scalar(found)))
         }
         (NodeType::Integer, found) if !found.is_i64() && !found.is_u64() => {
-            Some(format!("{path}: expected numeric (int or float), got {}", scalar(found)))
+            Some(format!("{path}: expected numeric (int or float), got {}", go_type(found)))
         }
         _ => None,
     }
@@ -88,6 +88,17 @@ fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => format!("&{{{text}}}"),
         other => format!("&{{{other}}}"),
+    }
+}
+
+/// The Go type of a value where a number is expected.
+fn go_type(value: &Value) -> &'static str {
+    match value {
+        Value::Bool(_) => "bool",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+        Value::Null | Value::Number(_) => "<nil>",
     }
 }
 

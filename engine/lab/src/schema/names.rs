@@ -138,6 +138,20 @@ fn name_problems(resource: &Resource, name: &str) -> Problems {
 
 /// Whether `text` may be a kind: in lower case, a DNS-1035 label. The problem otherwise.
 pub(super) fn kind_problem(text: &str) -> Option<String> {
-    let problem = text::dns_1035_label(&text.to_lowercase()).into_iter().next()?;
-    Some(format!("may have mixed case, but should otherwise match: {problem}"))
+    label_1035_problem(&text.to_lowercase())
+        .map(|problem| format!("may have mixed case, but should otherwise match: {problem}"))
+}
+
+/// Whether `text` is a DNS-1035 label. The problems otherwise.
+pub(super) fn label_1035_problem(text: &str) -> Option<String> {
+    joined(&text::dns_1035_label(text))
+}
+
+/// Why `text` is no name of dot-separated RFC 1123 labels; nothing if it is one.
+pub(super) fn subdomain_problem(text: &str) -> Option<String> {
+    joined(&text::dns_subdomain(text))
+}
+
+fn joined<T: std::borrow::Borrow<str>>(problems: &[T]) -> Option<String> {
+    (!problems.is_empty()).then(|| problems.join(","))
 }

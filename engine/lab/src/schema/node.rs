@@ -90,6 +90,13 @@ impl<'a> Node<'a> {
         self.name.rsplit('.').next().unwrap_or_default()
     }
 
+    /// The schema of the schemas that stand here beside booleans or lists of schemas.
+    pub(super) fn nested_schema(&self) -> Option<Node<'static>> {
+        const SCHEMA: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
+        let below = self.name.strip_prefix(SCHEMA)?;
+        if matches!(below, "OrArray" | "OrBool") { Node::named(SCHEMA) } else { None }
+    }
+
     /// Whether values here are resource quantities.
     pub(crate) fn is_quantity(&self) -> bool {
         self.name == "io.k8s.apimachinery.pkg.api.resource.Quantity"

@@ -47,7 +47,7 @@ fn join(path: &str, name: &str) -> String {
 }
 
 /// Removes what the schema does not name, and lists it. The schema is that of a pruned place unless it says otherwise.
-fn prune(node: Node<'_>, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
+pub(super) fn prune(node: Node<'_>, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             let keep = node.flag("x-kubernetes-preserve-unknown-fields");
@@ -191,6 +191,33 @@ pub(super) fn fill_defaults(node: Node<'_>, value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+/// Whether a schema has defaults anywhere.
+pub(super) fn has_defaults(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.contains_key("default") || map.values().any(has_defaults),
+        Value::Array(list) => list.iter().any(has_defaults),
+        _ => false,
+    }
+}
+
+/// Whether [`fill_defaults`] would change a value.
+pub(super) fn lacks_defaults(node: Node<'_>, value: &Value) -> bool {
+    match value {
+        Value::Object(map) => {
+            let lacks = |(name, property): (&str, Node<'_>)| match map.get(name) {
+                None => true,
+                Some(value) => value.is_null() && forbids_null(property),
+            };
+            let in_member = |(name, value): (&String, &Value)| {
+                node.own_member(name).is_some_and(|member| lacks_defaults(member, value))
+            };
+            node.defaulted().any(lacks) || map.iter().any(in_member)
+        }
+        Value::Array(list) => node.items().is_some_and(|items| list.iter().any(|item| lacks_defaults(items, item))),
+        _ => value.is_null() && node.default_value().is_some() && forbids_null(node),
     }
 }
 

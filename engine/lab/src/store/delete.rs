@@ -64,14 +64,17 @@ impl Store {
         if *resource == GroupResource::NAMESPACES && matches!(name, "default" | "kube-system" | "kube-public") {
             return Err(Status::forbidden("", "namespaces", name, "this namespace may not be deleted"));
         }
-        if *resource == GroupResource::CRDS && !options.dry_run {
-            self.delete_instances(name);
-        }
         loop {
             let old = self
                 .get(resource, namespace, name)
                 .ok_or_else(|| Status::not_found(&resource.group, &resource.resource, name))?;
             check_preconditions(resource, name, &old, options)?;
+            if *resource == GroupResource::CRDS {
+                match self.delete_definition(&old, options) {
+                    Some(deleted) => return Ok(deleted),
+                    None => continue,
+                }
+            }
             let mut new = Value::clone(&old);
             let grace = self.mark_deleted(resource, &mut new, options);
             let gone = grace == 0 && is_finished(&new);
@@ -89,16 +92,6 @@ impl Store {
             } else if let Some(stored) = self.commit(resource, &key, Some(&old), ChangeKind::Modified, new) {
                 return Ok(Deleted::Pending(stored));
             }
-        }
-    }
-
-    /// Deletes the objects of a kind whose definition goes away.
-    fn delete_instances(&self, crd: &str) {
-        let Some((plural, group)) = crd.split_once('.') else { return };
-        let resource = GroupResource::new(group, plural);
-        for object in self.list(&resource, "").items {
-            // Someone else may have been faster; gone is gone.
-            let _ = self.delete(&resource, meta::namespace(&object), meta::name(&object), &DeleteOptions::default());
         }
     }
 

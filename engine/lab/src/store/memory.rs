@@ -326,6 +326,8 @@ impl Store {
                 ChangeKind::Deleted => self.inner.catalog.remove_crd(&key.name),
                 ChangeKind::Added | ChangeKind::Modified => self.inner.catalog.put_crd(&object),
             }
+        } else if kind == ChangeKind::Deleted && self.inner.catalog.is_custom(resource) {
+            self.finish_definition(resource);
         }
         Some(object)
     }

@@ -78,7 +78,8 @@ pub fn metadata(object: &mut Value) -> &mut Map<String, Value> {
     child(object, "metadata")
 }
 
-fn as_map(value: &mut Value) -> &mut Map<String, Value> {
+/// The value as a map; one that is none becomes one.
+pub fn as_map(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = Value::Object(Map::new());
     }

@@ -4,6 +4,7 @@
 //! that order.
 
 mod admission;
+mod definition;
 mod delete;
 mod key;
 mod memory;

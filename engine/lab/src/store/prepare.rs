@@ -10,7 +10,7 @@ use super::memory::Store;
 use super::meta;
 use super::write::{FieldValidation, Subresource, WriteOptions};
 use crate::clock::rfc3339_seconds;
-use crate::schema::{self, CustomWrite, Decoded, Ownership, Resource};
+use crate::schema::{self, CustomWrite, Decoded, DefinitionReview, Ownership, Resource};
 use crate::status::{Cause, Status};
 
 /// Whether ownership of fields is still to be booked.
@@ -62,7 +62,7 @@ impl<'a> Preparation<'a> {
         let dry_run = self.options.dry_run;
         let request = AdmissionRequest { resource: &self.at, namespace: &namespace, operation, old, dry_run };
         if main {
-            self.own_defaults(new);
+            self.own_defaults(old, new);
             admission.default(&self.at, new);
         }
         if *booking == Booking::Update {
@@ -133,7 +133,7 @@ impl<'a> Preparation<'a> {
     }
 
     /// The few defaults that the API's own rules stand on.
-    fn own_defaults(&self, new: &mut Value) {
+    fn own_defaults(&self, old: Option<&Value>, new: &mut Value) {
         if self.at == GroupResource::NAMESPACES {
             let name = meta::name(new).to_owned();
             let metadata = meta::metadata(new);
@@ -141,7 +141,7 @@ impl<'a> Preparation<'a> {
                 labels.insert("kubernetes.io/metadata.name".into(), name.into());
             }
         } else if self.at == GroupResource::CRDS {
-            schema::establish(new, &rfc3339_seconds(self.store.clock().now()));
+            schema::prepare(new, old);
         }
     }
 
@@ -195,6 +195,10 @@ impl<'a> Preparation<'a> {
                 let status_only = self.options.subresource == Subresource::Status;
                 let write = CustomWrite { resource: self.resource, object: new, old, status_only };
                 schema::validate_custom(&write, root)?
+            }
+            _ if self.options.subresource == Subresource::Main && self.at == GroupResource::CRDS => {
+                let DefinitionReview { causes, warnings } = schema::review(self.resource, new, old)?;
+                (causes, warnings)
             }
             _ if self.options.subresource == Subresource::Main => {
                 (schema::validate_builtin(self.resource, new), Vec::new())

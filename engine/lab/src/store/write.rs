@@ -190,6 +190,7 @@ impl Store {
         let key = ObjectKey::new(meta::namespace(&object), meta::name(&object));
         let exists = || Status::already_exists(&at.group, &at.resource, &key.name);
         self.check_namespace(resource, &key)?;
+        self.check_definition(resource, &key)?;
         let metadata = meta::metadata(&mut object);
         for server_side in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
             metadata.shift_remove(server_side);
@@ -210,6 +211,9 @@ impl Store {
             return Ok(Written { object: Arc::new(object), created: true, warnings });
         }
         let object = self.commit(&at, &key, None, ChangeKind::Added, object).ok_or_else(exists)?;
+        if at == GroupResource::CRDS {
+            self.settle_definitions(&object);
+        }
         Ok(Written { object, created: true, warnings })
     }
 
@@ -290,6 +294,9 @@ impl Store {
             }
             let kind = if last { ChangeKind::Deleted } else { ChangeKind::Modified };
             if let Some(object) = self.commit(&at, key, Some(&old), kind, new) {
+                if at == GroupResource::CRDS {
+                    self.settle_definitions(&object);
+                }
                 return Ok(Written { object, created: false, warnings });
             }
         }

@@ -169,11 +169,39 @@ async fn a_json_patch_that_does_not_fit_is_refused_without_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_old_document_is_there_for_kubectl_and_about_nothing() {
+async fn the_old_document_is_there_in_json_and_in_protobuf_about_nothing() {
     let store = store();
     let http = client(&store, Arc::new(NoPods));
     let form = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
     let answer = http.send("GET", "/openapi/v2?timeout=32s", &[("accept", form)], "").await;
     assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0));
-    assert_eq!(http.send("GET", "/openapi/v2", &[("accept", "application/json")], "").await.status, 404);
+    let answer = http.send("GET", "/openapi/v2", &[("accept", "application/json")], "").await;
+    let document = answer.json();
+    assert_eq!(document["swagger"], "2.0");
+    let spec = &document["definitions"]["io.k8s.api.core.v1.Pod"]["properties"]["spec"];
+    assert_eq!(spec["$ref"], "#/definitions/io.k8s.api.core.v1.PodSpec");
+    let tag = answer.headers["etag"].to_str().expect("text");
+    let known = [("accept", "application/json"), ("if-none-match", tag)];
+    assert_eq!(http.send("GET", "/openapi/v2", &known, "").await.status, 304);
+    assert_eq!(http.send("GET", "/openapi/v2", &[("accept", "text/plain")], "").await.status, 406);
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_are_named_by_what_they_describe() {
+    let store = store();
+    let http = client(&store, Arc::new(NoPods));
+    let url = async || {
+        let index = http.send("GET", "/openapi/v3", &[], "").await.json();
+        index["paths"]["apis/networking.istio.io/v1"]["serverRelativeURL"].as_str().expect("a URL").to_owned()
+    };
+    let first = url().await;
+    assert_eq!(first, url().await);
+    let answer = http.send("GET", &first, &[], "").await;
+    assert_eq!(answer.headers["cache-control"], "public, immutable");
+    let tag = answer.headers["etag"].to_str().expect("text").trim_matches('"').to_owned();
+    assert!(first.ends_with(&format!("?hash={tag}")), "{first} {tag}");
+    let crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gateways.networking.istio.io";
+    http.send("DELETE", crd, &[], "").await;
+    assert_ne!(first, url().await);
+    assert_eq!(http.send("GET", "/openapi/v3/apis/nope/v1", &[], "").await.status, 404);
 }

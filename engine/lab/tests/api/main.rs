@@ -2,6 +2,7 @@
 
 mod access;
 mod clients;
+mod custom;
 mod loopback;
 mod replay;
 mod streams;
