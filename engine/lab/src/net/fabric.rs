@@ -159,6 +159,11 @@ impl Net {
         self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The pod that has this address.
+    pub(super) fn pod_at(&self, ip: IpAddr) -> Option<Arc<Pod>> {
+        self.tables().pods.get(&ip).cloned()
+    }
+
     pub(super) async fn lookup(&self, namespace: &str, name: &str) -> Result<Answer, ResolveError> {
         if name.parse::<IpAddr>().is_err() {
             sleep(ROUND_TRIP).await;

@@ -21,7 +21,7 @@ mod tls;
 pub use dns::{Answer, CLUSTER_DOMAIN, DNS_ADDRESS};
 pub use error::{NotSimulated, ResolveError, not_simulated, not_simulated_error};
 pub use fabric::{Net, PodNet};
-pub use host::{Certificate, Echo, HostSpec, PageSpec, PortSpec, SiteSpec};
+pub use host::{Certificate, Echo, HostSpec, PageSpec, PortSpec, SiteIdentity, SiteSpec};
 pub use namespace::{ControlPlane, Interceptor, LineSink, NetNs};
 pub use services::{ServiceRecord, ServiceTable};
 pub(crate) use site::http_date;

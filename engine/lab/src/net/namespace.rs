@@ -7,6 +7,7 @@ use super::dns::Answer;
 use super::error::ResolveError;
 use super::fabric::{Net, PodNet};
 use super::socket::{Listener, PortGuard, Socket};
+use super::tls::WorkloadIdentity;
 use crate::clock::Clock;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -46,8 +47,12 @@ pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Makes the sidecars of a mesh.
 pub trait ControlPlane: Send + Sync {
-    /// A sidecar for this pod, ready to take over its connections. Its access log goes to `log`.
-    fn sidecar(&self, netns: &NetNs, log: LineSink) -> Arc<dyn Interceptor>;
+    /// A sidecar for this pod, ready to take over its connections. Its access log goes to `log`. It asks the control plane of this
+    /// revision; `default` is the one without a name.
+    fn sidecar(&self, netns: &NetNs, revision: &str, log: LineSink) -> Arc<dyn Interceptor>;
+
+    /// A gateway in this pod, which listens until what is returned is dropped.
+    fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send>;
 }
 
 struct Port {
@@ -62,6 +67,8 @@ pub(super) struct Pod {
     ports_given: AtomicU64,
     next_ephemeral: AtomicU32,
     interceptor: Mutex<Option<Arc<dyn Interceptor>>>,
+    /// Whether a proxy of the mesh listens in the pod.
+    proxy: AtomicBool,
 }
 
 impl Pod {
@@ -77,6 +84,7 @@ impl Pod {
             ports_given: AtomicU64::new(0),
             next_ephemeral: AtomicU32::new(start),
             interceptor: Mutex::default(),
+            proxy: AtomicBool::new(false),
         }
     }
 
@@ -90,6 +98,11 @@ impl Pod {
     /// Where connections to this port wait to be accepted, if a program listens.
     pub(super) fn listener(&self, port: u16) -> Option<mpsc::Sender<Socket>> {
         self.ports.lock().unwrap_or_else(PoisonError::into_inner).get(&port).map(|p| p.queue.clone())
+    }
+
+    /// Whether a proxy of the mesh listens in the pod.
+    pub(super) fn has_proxy(&self) -> bool {
+        self.proxy.load(Ordering::Relaxed)
     }
 
     /// Whether a sidecar stands before the pod's application.
@@ -229,6 +242,31 @@ impl NetNs {
     #[must_use]
     pub fn trust_pem(&self) -> String {
         self.net.tls().trust_pem()
+    }
+
+    /// What TLS of the lab is computed with.
+    pub(crate) fn tls_provider(&self) -> Arc<rustls::crypto::CryptoProvider> {
+        super::tls::provider()
+    }
+
+    /// What time certificates are held against.
+    pub(crate) fn tls_time(&self) -> Arc<dyn rustls::time_provider::TimeProvider> {
+        self.net.tls().time()
+    }
+
+    /// The identity that the mesh gives this pod.
+    pub(crate) fn workload_identity(&self) -> WorkloadIdentity {
+        self.net.tls().workload(&self.pod.info.namespace, &self.pod.info.service_account)
+    }
+
+    /// Says whether a proxy of the mesh listens in this pod.
+    pub(crate) fn set_proxy(&self, listens: bool) {
+        self.pod.proxy.store(listens, Ordering::Relaxed);
+    }
+
+    /// Whether a proxy of the mesh listens in the pod with this address.
+    pub(crate) fn is_proxy(&self, ip: IpAddr) -> bool {
+        self.net.pod_at(ip).is_some_and(|pod| pod.has_proxy())
     }
 
     fn is_local(&self, address: IpAddr) -> bool {
