@@ -10,6 +10,7 @@ mod config;
 mod control;
 mod decide;
 mod envoy;
+mod explain;
 mod follow;
 mod gateway;
 mod health;
@@ -31,6 +32,7 @@ pub use decide::{
     Verdict, connection, inspection, request,
 };
 pub use envoy::{Cluster, Discovery, Endpoint, ProxyConfig};
+pub use explain::{Explanation, Stage};
 pub use log::LogFormat;
 pub use objects::MeshObjects;
 pub use proxy::Sidecar;

@@ -8,8 +8,10 @@ use super::gateway;
 use super::objects::MeshObjects;
 use super::proxy::{Inner, Sidecar};
 use crate::net::{ControlPlane, Interceptor, LineSink, NetNs};
+use futures::future::BoxFuture;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
+use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
@@ -110,6 +112,14 @@ fn proxy_of(netns: &NetNs, gateway: bool, revision: &str) -> Proxy {
 impl ControlPlane for Registry {
     fn sidecar(&self, netns: &NetNs, revision: &str, log: LineSink) -> Arc<dyn Interceptor> {
         Arc::new(Self::sidecar(self, proxy_of(netns, false, revision), log))
+    }
+
+    fn explain(&self, netns: NetNs, url: String) -> BoxFuture<'static, Result<Value, String>> {
+        let registry = self.clone();
+        Box::pin(async move {
+            let meshed = netns.is_captured();
+            registry.explain_call(&netns, meshed, &url).await.map(|explained| explained.to_json())
+        })
     }
 
     fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send> {

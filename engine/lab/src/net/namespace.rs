@@ -9,8 +9,10 @@ use super::fabric::{Net, PodNet};
 use super::socket::{Listener, PortGuard, Socket};
 use super::tls::WorkloadIdentity;
 use crate::clock::Clock;
+use futures::future::BoxFuture;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -50,6 +52,9 @@ pub trait ControlPlane: Send + Sync {
     /// A sidecar for this pod, ready to take over its connections. Its access log goes to `log`. It asks the control plane of this
     /// revision; `default` is the one without a name.
     fn sidecar(&self, netns: &NetNs, revision: &str, log: LineSink) -> Arc<dyn Interceptor>;
+
+    /// Why a call of a program in this pod goes where it goes, as JSON; or what about the URL cannot be read.
+    fn explain(&self, netns: NetNs, url: String) -> BoxFuture<'static, Result<Value, String>>;
 
     /// A gateway in this pod, which listens until what is returned is dropped.
     fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send>;
@@ -187,7 +192,7 @@ impl NetNs {
     /// # Errors
     /// See [`ResolveError`].
     pub async fn lookup(&self, name: &str) -> Result<Answer, ResolveError> {
-        self.net.lookup(&self.pod.info.namespace, name).await
+        self.net.lookup(&self.pod, name).await
     }
 
     /// Starts listening on a TCP port of the pod.
@@ -262,6 +267,16 @@ impl NetNs {
     /// Says whether a proxy of the mesh listens in this pod.
     pub(crate) fn set_proxy(&self, listens: bool) {
         self.pod.proxy.store(listens, Ordering::Relaxed);
+    }
+
+    /// The pod with this address, as the network knows it.
+    pub(crate) fn peer(&self, ip: IpAddr) -> Option<PodNet> {
+        self.net.pod_at(ip).map(|pod| pod.info.clone())
+    }
+
+    /// Whether a sidecar takes over what programs of this pod dial.
+    pub(crate) fn is_captured(&self) -> bool {
+        self.pod.has_sidecar()
     }
 
     /// Whether a proxy of the mesh listens in the pod with this address.
