@@ -148,6 +148,28 @@ fn every_select_is_biased() {
     assert_none(&found, "`select!` starts with `biased;`: its random choice cannot be seeded");
 }
 
+#[test]
+fn the_lab_reaches_the_machine_through_one_door() {
+    let reach = [
+        r"\bstd::(?:fs|process|env|os|thread)\b",
+        r"\btokio::(?:fs|process|net|signal)\b",
+        r"\b(?:Tcp(?:Stream|Listener|Socket)|UdpSocket|Unix(?:Stream|Listener|Datagram))\b",
+        r"\b(?:libc|nix|rustix)::",
+    ];
+    let reach = Regex::new(&reach.join("|")).expect("a pattern");
+    let door = Path::new("engine/lab/src/serve/loopback.rs");
+    let mut found = Vec::new();
+    for path in files("engine/lab/src", &["rs"]).into_iter().filter(|path| !path.ends_with(door)) {
+        for (number, line) in read(&path).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            if reach.is_match(line) {
+                found.push(format!("{}:{}: {}", shown(&path), number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(reach.is_match(&read(&root().join(door))), "the door listens");
+    assert_none(&found, "no file, process, variable or socket of the machine is reached from the lab");
+}
+
 /// Names of the dependencies of a manifest, with the sections that they stand in.
 fn dependencies(manifest: &str) -> Vec<(String, String)> {
     let mut section = String::new();

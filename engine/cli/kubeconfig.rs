@@ -57,6 +57,11 @@ fn private(path: &Path, must_be_new: bool) -> io::Result<File> {
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
+        let file = options.open(path)?;
+        // A file that was there already keeps its mode otherwise.
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(file)
     }
+    #[cfg(not(unix))]
     options.open(path)
 }

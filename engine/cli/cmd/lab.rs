@@ -1,10 +1,13 @@
 //! `periplus lab`: the embedded cluster on loopback, for `kubectl` and any other client.
 //!
-//! It listens on this machine only, with TLS and a random token, and ends with Ctrl-C or with the command it was given.
+//! It listens on this machine only unless told otherwise, with TLS and a random token, and ends with Ctrl-C or with the command it
+//! was given.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use periplus_core::outcome::ExitCode;
@@ -18,6 +21,9 @@ use crate::kubeconfig::KubeconfigFile;
 use crate::session::{in_real_time, terminated};
 use crate::world::Setting;
 
+/// How long requests under way may take once the lab is asked to end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Arguments of `periplus lab`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -29,7 +35,11 @@ Examples:
       periplus run runbooks/external-https-proxy --context @current --yes
 
 COMMAND gets KUBECONFIG and the world's parameters as environment variables; the lab ends with it,
-and with its exit code. Without one, a line on standard output says when the lab is ready.")]
+and with its exit code. Without one, a line on standard output says when the lab is ready, in the words
+of a shell; Ctrl-C ends it, and once more ends it without waiting for requests under way.
+
+The kubeconfig's user may do everything. Act as somebody else with kubectl --as NAME, or create a
+service account and a token for it: kubectl create token NAME.")]
 pub(crate) struct LabCommand {
     /// What the lab starts with: a world file, or a folder with a world.yaml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
@@ -42,6 +52,10 @@ pub(crate) struct LabCommand {
     /// The port to listen on. Default: a free one
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     port: u16,
+
+    /// The address to listen on. Default: 127.0.0.1, which nobody but this machine reaches
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), hide_default_value = true)]
+    listen: IpAddr,
 
     /// Write the kubeconfig to this file. Default: a temporary one, removed at the end
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -58,7 +72,11 @@ impl LabCommand {
         in_real_time()?.block_on(async {
             let overrides: BTreeMap<String, String> = self.set.iter().cloned().collect();
             let lab = setting.start(overrides, false).await?;
-            let options = LoopbackOptions { port: self.port, ..LoopbackOptions::default() };
+            let options = LoopbackOptions { address: self.listen, port: self.port };
+            if !self.listen.is_loopback() {
+                let listen = self.listen;
+                writeln!(io.stderr, "warning: the lab listens on {listen}: whoever reaches it and has its token may do everything in it")?;
+            }
             let served = lab.serve(options).await.map_err(|error| CliError::target(chain(&error)))?;
             let file = KubeconfigFile::write(self.kubeconfig.as_deref(), &served.kubeconfig, io)?;
             let env = environment(lab.params(), file.path());
@@ -69,7 +87,15 @@ impl LabCommand {
                         env.iter().map(|(name, value)| format!("{name}={}", shell_word(value))).collect();
                     writeln!(io.stdout, "export {}", words.join(" "))?;
                     io.stdout.flush()?;
+                    if io.stdout.is_terminal() {
+                        writeln!(io.stderr, "The lab is at {} until Ctrl-C.", served.url)?;
+                    }
                     terminated().await;
+                    tokio::select! {
+                        biased;
+                        () = terminated() => {}
+                        () = served.shutdown(PATIENCE) => {}
+                    }
                     Ok(ExitCode::Passed.into())
                 }
             }

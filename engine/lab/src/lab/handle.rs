@@ -11,7 +11,7 @@ use super::builder::LabBuilder;
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::controllers::condition;
-use crate::serve::{Connector, LoopbackOptions, ServeError, Served, serve_loopback};
+use crate::serve::{Connector, LocalService, LoopbackOptions, ServeError, Served, serve_loopback};
 use crate::store::{GroupResource, Store, meta};
 use crate::world::Params;
 
@@ -37,6 +37,12 @@ impl Lab {
     /// Connects clients through a pipe in memory.
     pub fn connector(&self) -> Connector {
         Connector::new(self.api.clone())
+    }
+
+    /// An HTTP client that is connected through pipes in memory, such as `kube::Client::new` takes:
+    /// `kube::Client::new(lab.service(), "default")`.
+    pub fn service<B: hyper::body::Body<Data: Send> + Send + 'static>(&self) -> LocalService<B> {
+        LocalService::new(self.connector())
     }
 
     /// Serves the API on a loopback port, with TLS and a token, until the answer is dropped.

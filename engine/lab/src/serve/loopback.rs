@@ -4,7 +4,7 @@
 
 #![expect(clippy::disallowed_types, reason = "the one door that listens on the machine")]
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,20 +18,26 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
-use super::connection::{Guard, serve};
+use super::connection::{Guard, Limits, serve, serve_http2};
+use super::guarded::Guarded;
 use crate::access::User;
 use crate::api::Api;
 
-/// Connections at once; more wait.
+/// Connections at once, streams such as exec's included; more wait until one ends.
 const CONNECTIONS: usize = 2048;
 
 /// Time for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Time for a request's head, counted while a connection idles too.
-const HEAD: Duration = Duration::from_secs(300);
+/// A kube-apiserver closes idle connections after 90 s, and ends requests that are no watch after 60 s.
+const LIMITS: Limits = Limits { head: Duration::from_secs(90), body: Duration::from_secs(60) };
+
+/// How TLS names HTTP/2.
+const HTTP2: &[u8] = b"h2";
 
 /// Name of the context, the cluster and the user in the kubeconfig.
 const CONTEXT: &str = "periplus-lab";
@@ -80,6 +86,25 @@ pub struct Served {
     /// A kubeconfig with one context, `periplus-lab`, that holds the CA and the token.
     pub kubeconfig: String,
     listener: JoinHandle<()>,
+    stop: CancellationToken,
+    places: Arc<Semaphore>,
+}
+
+impl Served {
+    /// Stops listening, lets requests under way be answered, and waits until all connections are closed, but not for longer than
+    /// `patience`: watches and the like are cut off.
+    pub async fn shutdown(self, patience: Duration) {
+        self.listener.abort();
+        self.stop.cancel();
+        let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+        // Those that are left end with the lab.
+        let _ = timeout(patience, self.places.acquire_many(all)).await;
+    }
+
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        CONNECTIONS - self.places.available_permits()
+    }
 }
 
 impl Drop for Served {
@@ -100,17 +125,28 @@ pub async fn serve_loopback(api: Api, options: LoopbackOptions) -> Result<Served
     let (config, ca) = certificate(options.address)?;
     let secret: [u8; 32] = rand::rng().random();
     let token = URL_SAFE_NO_PAD.encode(secret);
-    let url = format!("https://{bound}");
+    // An address that stands for all of the machine's is none that a client can go to.
+    let reached = match bound.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port()),
+        IpAddr::V6(address) if address.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), bound.port()),
+        _ => bound,
+    };
+    let url = format!("https://{reached}");
     let kubeconfig = kubeconfig(&url, &ca, &token);
-    let otherwise = Arc::new(User::anonymous());
-    let guard = Guard { token: Some(token.as_str().into()), otherwise, head_timeout: Some(HEAD) };
+    let stop = CancellationToken::new();
+    let guard = Guard {
+        token: Some(token.as_str().into()),
+        otherwise: Arc::new(User::anonymous()),
+        limits: Some(LIMITS),
+        stop: stop.clone(),
+    };
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = tokio::spawn(accept(listener, acceptor, api, guard));
-    Ok(Served { url, token, kubeconfig, listener })
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let listener = tokio::spawn(accept(listener, acceptor, Arc::clone(&places), api, guard));
+    Ok(Served { url, token, kubeconfig, listener, stop, places })
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, api: Api, guard: Guard) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, places: Arc<Semaphore>, api: Api, guard: Guard) {
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
@@ -124,12 +160,12 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, api: Api, guard: G
         };
         let (acceptor, api, guard) = (acceptor.clone(), api.clone(), guard.clone());
         tokio::spawn(async move {
-            let _place = place;
             // Answers are small and clients wait for them: never hold a packet back.
             let _ = stream.set_nodelay(true);
-            if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                serve(stream, api, guard).await;
-            }
+            let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
+            let stream = Guarded::new(stream, place);
+            if is_http2 { serve_http2(stream, api, guard).await } else { serve(stream, api, guard).await }
         });
     }
 }
@@ -161,7 +197,7 @@ fn certificate(address: IpAddr) -> Result<(rustls::ServerConfig, String), ServeE
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![server_certificate.der().clone()], key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
     Ok((config, authority_certificate.pem()))
 }
 

@@ -9,11 +9,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::Uri;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use hyper::body::{Body, Incoming};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
+use hyper_util::client::legacy::{self, Client, ResponseFuture};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::DuplexStream;
+use tokio_util::sync::CancellationToken;
 
 use super::connection::{Guard, serve};
 use crate::access::User;
@@ -44,9 +48,15 @@ impl Connector {
     /// Opens one connection.
     pub fn connect(&self) -> Pipe {
         let (client, server) = tokio::io::duplex(PIPE_SIZE);
-        let guard = Guard { token: None, otherwise: Arc::clone(&self.user), head_timeout: None };
+        let otherwise = Arc::clone(&self.user);
+        let guard = Guard { token: None, otherwise, limits: None, stop: CancellationToken::new() };
         tokio::spawn(serve(server, self.api.clone(), guard));
         Pipe { io: TokioIo::new(client) }
+    }
+
+    /// Opens one connection for a client that writes its own bytes.
+    pub fn connect_raw(&self) -> DuplexStream {
+        self.connect().io.into_inner()
     }
 }
 
@@ -63,6 +73,49 @@ impl tower::Service<Uri> for Connector {
         ready(Ok(self.connect()))
     }
 }
+
+/// An HTTP client of a lab in the same process: a `tower` service that takes requests without an authority, as `kube::Client::new`
+/// wants one. Clones share their connections.
+pub struct LocalService<B> {
+    client: Client<Connector, B>,
+}
+
+impl<B> Clone for LocalService<B> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone() }
+    }
+}
+
+impl<B: Body<Data: Send> + Send + 'static> LocalService<B> {
+    pub(crate) fn new(connector: Connector) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build(connector) }
+    }
+}
+
+impl<B> tower::Service<Request<B>> for LocalService<B>
+where
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    type Response = Response<Incoming>;
+    type Error = legacy::Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), legacy::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> ResponseFuture {
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(Authority::from_static("lab"));
+        parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
+        // Whatever was a URI is one still with another authority.
+        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+        self.client.request(request)
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The client's end of an in-memory connection.
 pub struct Pipe {

@@ -3,6 +3,7 @@
 mod access;
 mod clients;
 mod custom;
+mod hostile;
 mod loopback;
 mod replay;
 mod streams;
