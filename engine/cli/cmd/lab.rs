@@ -75,7 +75,10 @@ impl LabCommand {
             let options = LoopbackOptions { address: self.listen, port: self.port };
             if !self.listen.is_loopback() {
                 let listen = self.listen;
-                writeln!(io.stderr, "warning: the lab listens on {listen}: whoever reaches it and has its token may do everything in it")?;
+                writeln!(
+                    io.stderr,
+                    "warning: the lab listens on {listen}: whoever reaches it and has its token may do everything in it"
+                )?;
             }
             let served = lab.serve(options).await.map_err(|error| CliError::target(chain(&error)))?;
             let file = KubeconfigFile::write(self.kubeconfig.as_deref(), &served.kubeconfig, io)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Response, StatusCode};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::body::Body;
@@ -14,7 +15,7 @@ use super::decode::{go_kind, parse_json};
 use super::options::{ListOptions, RevisionMatch};
 use super::selector::Selector;
 use super::service::Call;
-use super::verbs::in_version;
+use crate::schema::Resource;
 use crate::status::Status;
 use crate::store::{Listing, ObjectKey, meta};
 
@@ -104,34 +105,11 @@ impl Call<'_> {
         write_continue(i64::try_from(revision).unwrap_or(i64::MAX), &start)
     }
 
-    fn list_of(&self, items: &[&Arc<Value>], metadata: &Map<String, Value>) -> Value {
-        if let Some(list) = self.representation.list(self.resource, items, metadata, self.store) {
-            return list;
+    fn list_of<'l>(&'l self, items: &'l [&'l Arc<Value>], metadata: &'l Map<String, Value>) -> Listed<'l> {
+        match self.representation.list(self.resource, items, metadata, self.store) {
+            Some(list) => Listed::Shown(list),
+            None => Listed::Plain { resource: self.resource, items, metadata },
         }
-        let items: Vec<Value> = items.iter().map(|object| self.item(object)).collect();
-        let mut metadata = metadata.clone();
-        if self.resource.is_custom() {
-            // Go holds these lists without types, and never leaves this member out.
-            metadata.entry("continue").or_insert_with(|| "".into());
-        }
-        json!({
-            "kind": self.resource.list_kind,
-            "apiVersion": self.resource.api_version(),
-            "metadata": metadata,
-            "items": items,
-        })
-    }
-
-    /// An item of a list: built-in kinds leave out what the list says already.
-    fn item(&self, object: &Value) -> Value {
-        let mut item = in_version(self.resource, object).into_owned();
-        if !self.resource.is_custom()
-            && let Some(map) = item.as_object_mut()
-        {
-            map.shift_remove("kind");
-            map.shift_remove("apiVersion");
-        }
-        item
     }
 
     pub(super) fn delete_collection(&self) -> Result<Response<Body>, Status> {
@@ -152,6 +130,60 @@ impl Call<'_> {
         let mut metadata = Map::new();
         metadata.insert("resourceVersion".into(), listing.revision.to_string().into());
         Ok(self.respond(StatusCode::OK, &self.list_of(&items, &metadata)))
+    }
+}
+
+/// A list as it is written: objects go from the store to the client without a copy.
+enum Listed<'l> {
+    /// In another representation.
+    Shown(Value),
+    /// As they are.
+    Plain { resource: &'l Resource, items: &'l [&'l Arc<Value>], metadata: &'l Map<String, Value> },
+}
+
+impl Serialize for Listed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (resource, items, metadata) = match self {
+            Self::Shown(list) => return list.serialize(serializer),
+            Self::Plain { resource, items, metadata } => (resource, items, metadata),
+        };
+        let (api_version, custom) = (resource.api_version(), resource.is_custom());
+        let items: Vec<Item<'_>> =
+            items.iter().map(|object| Item { object, api_version: &api_version, custom }).collect();
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("kind", &resource.list_kind)?;
+        map.serialize_entry("apiVersion", &api_version)?;
+        if custom && !metadata.contains_key("continue") {
+            // Go holds these lists without types, and never leaves this member out.
+            let mut metadata = (*metadata).clone();
+            metadata.insert("continue".into(), "".into());
+            map.serialize_entry("metadata", &metadata)?;
+        } else {
+            map.serialize_entry("metadata", metadata)?;
+        }
+        map.serialize_entry("items", &items)?;
+        map.end()
+    }
+}
+
+/// An item of a list, in the list's version: built-in kinds leave out what the list says already.
+struct Item<'l> {
+    object: &'l Value,
+    api_version: &'l str,
+    custom: bool,
+}
+
+impl Serialize for Item<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in self.object.as_object().into_iter().flatten() {
+            match key.as_str() {
+                "kind" | "apiVersion" if !self.custom => {}
+                "apiVersion" => map.serialize_entry(key, self.api_version)?,
+                _ => map.serialize_entry(key, value)?,
+            }
+        }
+        map.end()
     }
 }
 

@@ -11,6 +11,7 @@ use http::header::USER_AGENT;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Body as HttpBody;
+use tokio::sync::Semaphore;
 
 use super::accept::{self, Subject, Writing};
 use super::body::{Body, add_warnings, json_response, refusal, text_response};
@@ -18,6 +19,7 @@ use super::document::{DocumentRequest, Documents};
 use super::query::Query;
 use super::route::{ObjectPath, Route};
 use super::table::Representation;
+use super::watch::WATCHES;
 use super::{authorize, discovery, document, health, review};
 use crate::access::{Access, RBAC_GROUP, User};
 use crate::fault::{ApiCall, Faults};
@@ -37,6 +39,7 @@ pub struct Api {
     faults: Arc<Faults>,
     access: Arc<Access>,
     documents: Arc<Documents>,
+    watches: Arc<Semaphore>,
 }
 
 /// One request for a resource or an object, ready to be carried out.
@@ -47,6 +50,8 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a ObjectPath,
     pub(super) query: &'a Query,
     pub(super) access: &'a Access,
+    /// Places for watches.
+    pub(super) watches: &'a Arc<Semaphore>,
     /// Who asks, or is acted as.
     pub(super) user: &'a User,
     pub(super) representation: Representation,
@@ -60,7 +65,8 @@ pub(super) struct Call<'a> {
 impl Api {
     /// An API over a store, with someone who runs the pods and someone who guards the door.
     pub fn new(store: Store, pods: Arc<dyn PodHost>, access: Arc<Access>) -> Self {
-        Self { store, pods, faults: Arc::default(), access, documents: Arc::default() }
+        let watches = Arc::new(Semaphore::new(WATCHES));
+        Self { store, pods, faults: Arc::default(), access, documents: Arc::default(), watches }
     }
 
     fn document_request<'r>(&'r self, headers: &'r HeaderMap, query: &'r Query) -> DocumentRequest<'r> {
@@ -203,7 +209,7 @@ impl Api {
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
         let body = if method == Method::GET { Bytes::new() } else { read_body(request.into_body()).await? };
         let (store, faults) = (&self.store, &*self.faults);
-        let access = &*self.access;
+        let (access, watches) = (&*self.access, &self.watches);
         let call = Call {
             store,
             faults,
@@ -211,6 +217,7 @@ impl Api {
             path,
             query,
             access,
+            watches,
             user,
             representation,
             writing,

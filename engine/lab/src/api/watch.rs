@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures::Stream;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
 use super::body::{Body, encode, response, streamed};
@@ -31,6 +32,9 @@ const BEFORE_END: Duration = Duration::from_secs(2);
 /// How long a watch lasts when the client does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 
+/// Watches of a lab at once.
+pub(super) const WATCHES: usize = 10_000;
+
 /// A watch under way.
 struct Watch {
     store: Store,
@@ -39,7 +43,7 @@ struct Watch {
     selector: Selector,
     representation: Representation,
     subscription: Subscription,
-    ready: VecDeque<Value>,
+    ready: VecDeque<Ready>,
     bookmarks: bool,
     next_bookmark: Instant,
     deadline: Instant,
@@ -47,10 +51,18 @@ struct Watch {
     over: bool,
     /// Events until a fault of the world ends the watch.
     events_left: Option<u32>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// An event that waits for the client: as its object, so that a thousand watches of one list share it, or as it goes out.
+enum Ready {
+    Object(&'static str, Arc<Value>),
+    Whole(Value),
 }
 
 impl Call<'_> {
     pub(super) fn watch(&self) -> Result<Response<Body>, Status> {
+        let place = Arc::clone(self.watches).try_acquire_owned().map_err(|_| too_many())?;
         let selector = self.selector()?;
         let at = self.resource.group_resource();
         let options = ListOptions::parse(self.query, true)?;
@@ -63,7 +75,7 @@ impl Call<'_> {
             let listing = self.store.list(&at, self.namespace());
             if send_state {
                 for object in listing.items.iter().filter(|object| selector.matches(object)) {
-                    ready.push_back((("ADDED"), Arc::clone(object)));
+                    ready.push_back(Ready::Object("ADDED", Arc::clone(object)));
                 }
             }
             listing.revision
@@ -84,7 +96,7 @@ impl Call<'_> {
             selector,
             representation: self.representation,
             subscription,
-            ready: VecDeque::new(),
+            ready,
             bookmarks,
             // One comes shortly before the end, so that the next watch starts where this one stopped.
             next_bookmark: now + BOOKMARK_EVERY.min(timeout.checked_sub(BEFORE_END).unwrap_or(BOOKMARK_EVERY)),
@@ -92,19 +104,21 @@ impl Call<'_> {
             headers_sent: false,
             over: false,
             events_left: self.faults.watch_drop(&self.resource.plural),
+            _place: place,
         };
-        for (kind, object) in ready {
-            let event = watch.event(kind, &object);
-            watch.ready.push_back(event);
-        }
         if let Some(error) = expired {
             watch.fail(&error);
         } else if initial == Some(true) && bookmarks {
             let bookmark = watch.bookmark(from, true);
-            watch.ready.push_back(bookmark);
+            watch.ready.push_back(Ready::Whole(bookmark));
         }
         Ok(response(StatusCode::OK, "application/json", streamed(watch.into_stream())))
     }
+}
+
+/// The refusal of a watch beyond those that a lab holds.
+fn too_many() -> Status {
+    Status::too_many_requests(format!("the lab holds {WATCHES} watches and takes no more; end some"), 1)
 }
 
 fn gone(error: &Expired) -> Status {
@@ -126,9 +140,12 @@ impl Watch {
             if self.events_left == Some(0) {
                 return None;
             }
-            if let Some(event) = self.ready.pop_front() {
+            if let Some(ready) = self.ready.pop_front() {
                 self.events_left = self.events_left.map(|left| left - 1);
-                return Some(event);
+                return Some(match ready {
+                    Ready::Object(kind, object) => self.event(kind, &object),
+                    Ready::Whole(event) => event,
+                });
             }
             if self.over {
                 return None;
@@ -163,8 +180,7 @@ impl Watch {
             (true, false) => "DELETED",
             (false, false) => return,
         };
-        let event = self.event(kind, &change.object);
-        self.ready.push_back(event);
+        self.ready.push_back(Ready::Object(kind, Arc::clone(&change.object)));
     }
 
     fn event(&mut self, kind: &str, object: &Value) -> Value {
@@ -191,7 +207,7 @@ impl Watch {
     }
 
     fn fail(&mut self, error: &Expired) {
-        self.ready.push_back(json!({"type": "ERROR", "object": gone(error).to_json()}));
+        self.ready.push_back(Ready::Whole(json!({"type": "ERROR", "object": gone(error).to_json()})));
         self.over = true;
     }
 }

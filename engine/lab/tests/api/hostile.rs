@@ -10,7 +10,7 @@ use periplus_lab::api::Api;
 use periplus_lab::serve::Connector;
 use periplus_lab::status::Status;
 use periplus_lab::store::{GroupResource, Store, WriteOptions};
-use periplus_lab::stream::{ContainerLog, ExecOutcome, ExecRequest, ExecSession, PodHost};
+use periplus_lab::stream::{ContainerLog, Dialled, ExecOutcome, ExecRequest, ExecSession, PodHost};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -20,8 +20,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::support::{Http, store};
 
-/// Cases of each property in an ordinary run; the targets in `engine/lab/fuzz` try for as long as they are let.
-const CASES: u32 = 96;
+/// Cases of each property in an ordinary run. `PROPTEST_CASES` asks for more, and the targets in `engine/lab/fuzz` try for as long as
+/// they are let.
+const CASES: u32 = 32;
+
+fn config() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let asked = config.cases != 256;
+    ProptestConfig { cases: if asked { config.cases } else { CASES }, ..config }
+}
 
 /// Lab time after which a connection hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -49,6 +56,14 @@ impl PodHost for Cat {
         })
     }
 
+    fn attach(&self, namespace: &str, pod: &str, container: &str, request: ExecRequest) -> Result<ExecSession, Status> {
+        self.exec(namespace, pod, container, request)
+    }
+
+    fn dial(&self, _: &str, pod: &str, _: u16) -> Result<Dialled, Status> {
+        Err(Status::not_found("", "pods", pod))
+    }
+
     fn logs(&self, _: &str, pod: &str, _: &str, _: bool) -> Result<ContainerLog, Status> {
         Err(Status::not_found("", "pods", pod))
     }
@@ -69,18 +84,21 @@ fn server() -> Connector {
 }
 
 fn in_lab_time<F: Future>(work: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
     runtime.block_on(work)
 }
 
-/// Sends bytes, closes, and reads what comes back to its end.
-async fn exchange(connector: &Connector, bytes: &[u8]) -> Vec<u8> {
+/// Sends bytes, and reads what comes back to its end. With `close`, the client sends no more, which a server may take for its leave.
+async fn exchange(connector: &Connector, bytes: &[u8], close: bool) -> Vec<u8> {
     let (mut from, mut to) = tokio::io::split(connector.connect_raw());
     let mut answer = Vec::new();
     let sending = async {
         // The server may close before it has read all.
         let _ = to.write_all(bytes).await;
-        let _ = to.shutdown().await;
+        if close {
+            let _ = to.shutdown().await;
+        }
     };
     let both = async { tokio::join!(sending, from.read_to_end(&mut answer)) };
     let ended = tokio::time::timeout(PATIENCE, both).await;
@@ -129,19 +147,50 @@ fn tree() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(|number| json!(number)),
         ".{0,12}".prop_map(Value::from),
-        select(vec!["p", "n", "v1", "Pod", "1Gi", "2026-01-01T00:00:00Z", "*", "", "-1", "a.b/c"]).prop_map(Value::from),
+        select(vec!["p", "n", "v1", "Pod", "1Gi", "2026-01-01T00:00:00Z", "*", "", "-1", "a.b/c"])
+            .prop_map(Value::from),
     ];
     let keys = select(vec![
-        "kind", "apiVersion", "metadata", "name", "namespace", "spec", "status", "data", "labels", "annotations", "finalizers",
-        "ownerReferences", "resourceVersion", "uid", "containers", "selector", "matchLabels", "matchExpressions", "rules",
-        "subjects", "roleRef", "versions", "schema", "openAPIV3Schema", "$patch", "$setElementOrder/ports", "op", "path", "value",
-        "deletionTimestamp", "managedFields", "generateName", "x",
+        "kind",
+        "apiVersion",
+        "metadata",
+        "name",
+        "namespace",
+        "spec",
+        "status",
+        "data",
+        "labels",
+        "annotations",
+        "finalizers",
+        "ownerReferences",
+        "resourceVersion",
+        "uid",
+        "containers",
+        "selector",
+        "matchLabels",
+        "matchExpressions",
+        "rules",
+        "subjects",
+        "roleRef",
+        "versions",
+        "schema",
+        "openAPIV3Schema",
+        "$patch",
+        "$setElementOrder/ports",
+        "op",
+        "path",
+        "value",
+        "deletionTimestamp",
+        "managedFields",
+        "generateName",
+        "x",
     ]);
     leaf.prop_recursive(5, 48, 6, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
-            vec((keys.clone(), inner), 0..6)
-                .prop_map(|pairs| Value::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
+            vec((keys.clone(), inner), 0..6).prop_map(|pairs| Value::Object(
+                pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+            )),
         ]
     })
 }
@@ -150,29 +199,105 @@ fn tree() -> impl Strategy<Value = Value> {
 fn request() -> impl Strategy<Value = (&'static str, String, Vec<(&'static str, String)>, Vec<u8>)> {
     let method = select(vec!["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"]);
     let root = select(vec![
-        "/api/v1", "/apis/apps/v1", "/apis/rbac.authorization.k8s.io/v1", "/apis/apiextensions.k8s.io/v1", "/apis/batch/v1",
-        "/apis/authorization.k8s.io/v1", "/apis/authentication.k8s.io/v1", "/apis/networking.istio.io/v1", "/openapi/v3",
-        "/apis", "/api", "/healthz", "",
+        "/api/v1",
+        "/apis/apps/v1",
+        "/apis/rbac.authorization.k8s.io/v1",
+        "/apis/apiextensions.k8s.io/v1",
+        "/apis/batch/v1",
+        "/apis/authorization.k8s.io/v1",
+        "/apis/authentication.k8s.io/v1",
+        "/apis/networking.istio.io/v1",
+        "/openapi/v3",
+        "/apis",
+        "/api",
+        "/healthz",
+        "",
     ]);
     let piece = prop_oneof![
         select(vec![
-            "namespaces", "n", "pods", "p", "log", "exec", "status", "scale", "token", "eviction", "binding", "deployments",
-            "jobs", "secrets", "configmaps", "serviceaccounts", "default", "roles", "clusterroles", "customresourcedefinitions",
-            "selfsubjectaccessreviews", "tokenreviews", "virtualservices", "..", "%2e%2e", "%00", "%ff", "*", "finalize", "watch",
+            "namespaces",
+            "n",
+            "pods",
+            "p",
+            "log",
+            "exec",
+            "status",
+            "scale",
+            "token",
+            "eviction",
+            "binding",
+            "deployments",
+            "jobs",
+            "secrets",
+            "configmaps",
+            "serviceaccounts",
+            "default",
+            "roles",
+            "clusterroles",
+            "customresourcedefinitions",
+            "selfsubjectaccessreviews",
+            "tokenreviews",
+            "virtualservices",
+            "..",
+            "%2e%2e",
+            "%00",
+            "%ff",
+            "*",
+            "finalize",
+            "watch",
         ])
         .prop_map(str::to_owned),
         "[a-zA-Z0-9._~-]{0,12}",
     ];
     let term = (
         select(vec![
-            "watch", "limit", "continue", "labelSelector", "fieldSelector", "resourceVersion", "resourceVersionMatch",
-            "sendInitialEvents", "timeoutSeconds", "dryRun", "fieldManager", "force", "fieldValidation", "propagationPolicy",
-            "gracePeriodSeconds", "container", "tailLines", "sinceSeconds", "sinceTime", "limitBytes", "follow", "previous",
-            "command", "stdin", "tty", "stdout", "allowWatchBookmarks", "pretty", "includeObject", "verbose", "exclude",
+            "watch",
+            "limit",
+            "continue",
+            "labelSelector",
+            "fieldSelector",
+            "resourceVersion",
+            "resourceVersionMatch",
+            "sendInitialEvents",
+            "timeoutSeconds",
+            "dryRun",
+            "fieldManager",
+            "force",
+            "fieldValidation",
+            "propagationPolicy",
+            "gracePeriodSeconds",
+            "container",
+            "tailLines",
+            "sinceSeconds",
+            "sinceTime",
+            "limitBytes",
+            "follow",
+            "previous",
+            "command",
+            "stdin",
+            "tty",
+            "stdout",
+            "allowWatchBookmarks",
+            "pretty",
+            "includeObject",
+            "verbose",
+            "exclude",
         ]),
         prop_oneof![
-            select(vec!["true", "1", "0", "-1", "99999999999999999999", "All", "a=b", "a in (b,c)", "!a,b!=c", "metadata.name=p", "("])
-                .prop_map(str::to_owned),
+            select(vec![
+                "true",
+                "1",
+                "0",
+                "-1",
+                "99999999999999999999",
+                "All",
+                "a=b",
+                "a in (b,c)",
+                "!a,b!=c",
+                "metadata.name=p",
+                "("
+            ])
+            .prop_map(str::to_owned),
             "[ -~]{0,16}",
         ],
     );
@@ -185,15 +310,24 @@ fn request() -> impl Strategy<Value = (&'static str, String, Vec<(&'static str, 
         (
             Just("content-type"),
             select(vec![
-                "application/json", "application/yaml", "application/vnd.kubernetes.protobuf", "application/json-patch+json",
-                "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml", "x",
+                "application/json",
+                "application/yaml",
+                "application/vnd.kubernetes.protobuf",
+                "application/json-patch+json",
+                "application/merge-patch+json",
+                "application/strategic-merge-patch+json",
+                "application/apply-patch+yaml",
+                "x",
             ])
         ),
         (
             Just("accept"),
             select(vec![
-                "application/json;as=Table;v=v1;g=meta.k8s.io", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
-                "application/vnd.kubernetes.protobuf", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", ";;,",
+                "application/json;as=Table;v=v1;g=meta.k8s.io",
+                "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+                "application/vnd.kubernetes.protobuf",
+                "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+                ";;,",
             ])
         ),
         (Just("impersonate-user"), select(vec!["jane", "system:serviceaccount:n:default", "system:node:x"])),
@@ -224,29 +358,40 @@ fn request() -> impl Strategy<Value = (&'static str, String, Vec<(&'static str, 
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let payload = prop_oneof![
         vec(any::<u8>(), 0..300),
-        select(vec![&b"\x00hello\n"[..], b"\xff\x00", b"\xff\x09", b"\x04{\"Width\":80,\"Height\":24}", b"\x04{\"Width\":-1}", b"\x04{", b"\x04", b""])
-            .prop_map(<[u8]>::to_vec),
+        select(vec![
+            &b"\x00hello\n"[..],
+            b"\xff\x00",
+            b"\xff\x09",
+            b"\x04{\"Width\":80,\"Height\":24}",
+            b"\x04{\"Width\":-1}",
+            b"\x04{",
+            b"\x04",
+            b""
+        ])
+        .prop_map(<[u8]>::to_vec),
         any::<u16>().prop_map(|code| code.to_be_bytes().to_vec()),
     ];
-    (any::<bool>(), 0_u8..16, any::<bool>(), any::<[u8; 4]>(), payload).prop_map(|(end, opcode, masked, mask, payload)| {
-        let mut frame = vec![if end { 0x80 } else { 0 } | opcode];
-        let masking = if masked { 0x80 } else { 0 };
-        if let Ok(short) = u8::try_from(payload.len())
-            && short < 126
-        {
-            frame.push(masking | short);
-        } else {
-            frame.push(masking | 126);
-            frame.extend(u16::try_from(payload.len()).expect("short").to_be_bytes());
-        }
-        if masked {
-            frame.extend(mask);
-            frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        } else {
-            frame.extend(payload);
-        }
-        frame
-    })
+    (any::<bool>(), 0_u8..16, any::<bool>(), any::<[u8; 4]>(), payload).prop_map(
+        |(end, opcode, masked, mask, payload)| {
+            let mut frame = vec![if end { 0x80 } else { 0 } | opcode];
+            let masking = if masked { 0x80 } else { 0 };
+            if let Ok(short) = u8::try_from(payload.len())
+                && short < 126
+            {
+                frame.push(masking | short);
+            } else {
+                frame.push(masking | 126);
+                frame.extend(u16::try_from(payload.len()).expect("short").to_be_bytes());
+            }
+            if masked {
+                frame.extend(mask);
+                frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+            } else {
+                frame.extend(payload);
+            }
+            frame
+        },
+    )
 }
 
 fn handshake(protocol: &str, query: &str) -> Vec<u8> {
@@ -259,13 +404,13 @@ fn handshake(protocol: &str, query: &str) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn bytes_end_in_an_answer_or_a_closed_connection(bytes in bytes()) {
         in_lab_time(async {
             let server = server();
-            exchange(&server, &bytes).await;
+            exchange(&server, &bytes, true).await;
             still_answers(&server).await;
         });
     }
@@ -303,7 +448,7 @@ proptest! {
         in_lab_time(async {
             let server = server();
             let bytes = [handshake(protocol, query), frames.concat(), noise].concat();
-            exchange(&server, &bytes).await;
+            exchange(&server, &bytes, true).await;
             still_answers(&server).await;
         });
     }
@@ -338,7 +483,7 @@ fn odd_but_whole_requests_are_answered() {
             (long, "4"),
             (many, "431"),
         ] {
-            let answer = exchange(&server, request.as_bytes()).await;
+            let answer = exchange(&server, request.as_bytes(), false).await;
             let line = String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned();
             assert!(line.starts_with(&format!("HTTP/1.1 {wanted}")), "{line} for {}", &request[..60]);
         }
