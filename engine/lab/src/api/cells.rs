@@ -5,8 +5,6 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::store::meta;
-
 pub(super) fn at<'v>(object: &'v Value, path: &str) -> &'v str {
     object.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
@@ -99,53 +97,6 @@ fn human_duration(seconds: i64) -> String {
 
 fn with_rest(whole: i64, unit: &str, rest: i64, rest_unit: &str) -> String {
     if rest == 0 { format!("{whole}{unit}") } else { format!("{whole}{unit}{rest}{rest_unit}") }
-}
-
-fn statuses(pod: &Value) -> &[Value] {
-    list(pod, "/status/containerStatuses")
-}
-
-pub(super) fn pod_ready(pod: &Value) -> Value {
-    let ready = statuses(pod).iter().filter(|status| status.get("ready") == Some(&Value::Bool(true))).count();
-    format!("{ready}/{}", list(pod, "/spec/containers").len()).into()
-}
-
-pub(super) fn pod_restarts(pod: &Value, now: Timestamp) -> Value {
-    let restarts: i64 = statuses(pod).iter().filter_map(|status| status.get("restartCount")?.as_i64()).sum();
-    let finished = statuses(pod).iter().map(|status| at(status, "/lastState/terminated/finishedAt"));
-    let last = finished.filter_map(|text| text.parse::<Timestamp>().ok()).max();
-    match last {
-        Some(last) if restarts > 0 => format!("{restarts} ({} ago)", duration_text(last, now)).into(),
-        _ => restarts.to_string().into(),
-    }
-}
-
-pub(super) fn pod_status(pod: &Value) -> Value {
-    let mut reason = at(pod, "/status/reason").to_owned();
-    if reason.is_empty() {
-        at(pod, "/status/phase").clone_into(&mut reason);
-    }
-    let mut running = false;
-    for status in statuses(pod).iter().rev() {
-        let waiting = at(status, "/state/waiting/reason");
-        let terminated = at(status, "/state/terminated/reason");
-        if !waiting.is_empty() {
-            waiting.clone_into(&mut reason);
-        } else if !terminated.is_empty() {
-            terminated.clone_into(&mut reason);
-        } else if let Some(code) = status.pointer("/state/terminated/exitCode") {
-            reason = format!("ExitCode:{code}");
-        } else if status.pointer("/state/running").is_some() && status.get("ready") == Some(&Value::Bool(true)) {
-            running = true;
-        }
-    }
-    if reason == "Completed" && running {
-        reason = "Running".into();
-    }
-    if meta::is_deleting(pod) {
-        reason = "Terminating".into();
-    }
-    reason.into()
 }
 
 pub(super) fn node_status(node: &Value) -> Value {

@@ -7,10 +7,10 @@ use serde_json::{Map, Number, Value};
 
 use super::cells::{
     age, count, data_count, duration_text, endpoints, event_object, external_ip, job_duration, job_status, joined,
-    node_status, number, or_none, pairs, pod_ready, pod_restarts, pod_status, ready_of, service_ports, since,
-    slice_endpoints, template_list, text,
+    node_status, number, or_none, pairs, ready_of, service_ports, since, slice_endpoints, template_list, text,
 };
 use super::jsonpath;
+use super::pod_cells::{pod_ready, pod_restarts, pod_status};
 use super::scale::selector_text;
 use crate::schema::{Resource, float_text};
 use crate::status::go_json;

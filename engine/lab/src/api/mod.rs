@@ -16,6 +16,7 @@ mod jsonpath;
 mod options;
 mod patch;
 mod paths;
+mod pod_cells;
 mod protobuf;
 mod query;
 mod review;

@@ -15,6 +15,8 @@ use serde_json::Value;
 use super::create::Prepared;
 use super::pod::PodRun;
 use super::state::{Ended, Instance, Phase};
+use super::status::is_restarted;
+use super::termination;
 use crate::controllers::fnv32;
 use crate::log::Stream;
 use crate::process::{Exit, Fd, SIGTERM};
@@ -86,8 +88,18 @@ impl Keeper {
     async fn wait(&self, delay: Duration) -> bool {
         tokio::select! {
             biased;
-            _ = self.pod.stopped() => false,
+            () = self.must_end() => false,
             () = self.pod.shared.clock.sleep(delay) => true,
+        }
+    }
+
+    /// Waits until the container must end: with its pod, or as a sidecar when what it stood by is over.
+    async fn must_end(&self) {
+        let sidecar = self.pod.state().containers.get(&self.name).is_some_and(|container| container.sidecar);
+        if sidecar {
+            self.pod.sidecars_over().await;
+        } else {
+            self.pod.stopped().await;
         }
     }
 
@@ -95,15 +107,8 @@ impl Keeper {
     fn starts_again(&self, ended: &Ended) -> bool {
         let state = self.pod.state();
         let Some(container) = state.containers.get(&self.name) else { return false };
-        let policy = self.pod.pod.pointer("/spec/restartPolicy").and_then(Value::as_str).unwrap_or("Always");
-        !state.stopping
-            && match policy {
-                _ if container.sidecar => true,
-                _ if container.init => ended.code != 0 && policy != "Never",
-                "Never" => false,
-                "OnFailure" => ended.code != 0,
-                _ => true,
-            }
+        let ends = state.stopping || container.sidecar && self.pod.are_sidecars_over();
+        !ends && is_restarted(&self.pod.pod, container, ended.code)
     }
 
     /// Waits between two runs; false when the pod must end meanwhile.
@@ -115,8 +120,8 @@ impl Keeper {
         let pause = self.back_off;
         self.back_off = if pause.is_zero() { FIRST_BACK_OFF } else { (pause * 2).min(LONGEST_BACK_OFF) };
         let message = format!(
-            "back-off {}s restarting failed container={} pod={}_{}({})",
-            pause.as_secs(),
+            "back-off {} restarting failed container={} pod={}_{}({})",
+            go_duration(pause),
             self.name,
             meta::name(&self.pod.pod),
             meta::namespace(&self.pod.pod),
@@ -125,15 +130,18 @@ impl Keeper {
         self.pod.update_container(&self.name, |container| {
             container.started = false;
             container.ready = false;
-            container.last = Some(ended.clone());
-            container.phase = if pause.is_zero() {
-                Phase::Ended(ended)
+            if pause.is_zero() {
+                container.phase = Phase::Ended(ended);
             } else {
-                Phase::waiting("CrashLoopBackOff", message.as_str())
-            };
+                container.last = Some(ended);
+                container.phase = Phase::waiting("CrashLoopBackOff", message.as_str());
+            }
         });
         if !pause.is_zero() {
-            self.pod.tell(&self.name, "BackOff", format!("Back-off restarting failed container {}", self.name));
+            let (namespace, pod) = (meta::namespace(&self.pod.pod), meta::name(&self.pod.pod));
+            let uid = meta::uid(&self.pod.pod);
+            let message = format!("Back-off restarting failed container {} in pod {pod}_{namespace}({uid})", self.name);
+            self.pod.tell(&self.name, "BackOff", message);
         }
         self.wait(pause).await
     }
@@ -153,25 +161,28 @@ impl Keeper {
         let exit = match futures::poll!(&mut process) {
             std::task::Poll::Ready(exit) => {
                 self.adopt(&instance, None);
+                if exit.status().is_some() {
+                    self.pod.tell(&self.name, "Started", "Container started");
+                }
                 exit
             }
             std::task::Poll::Pending => {
                 self.adopt(&instance, Some(began));
-                self.pod.tell(&self.name, "Started", format!("Started container {}", self.name));
+                self.pod.tell(&self.name, "Started", "Container started");
                 let accident = self.accident();
-                let exit = tokio::select! {
+                let ended = tokio::select! {
                     biased;
-                    exit = &mut process => Some(exit),
-                    _ = self.pod.stopped() => None,
-                    () = self.supervise(&instance) => None,
+                    exit = &mut process => Ok(exit),
+                    () = self.must_end() => Err(format!("Stopping container {}", self.name)),
+                    why = self.supervise(&instance) => Err(why),
                     () = accident => {
                         instance.container.kill_all();
-                        None
+                        Ok((&mut process).await)
                     }
                 };
-                match exit {
-                    Some(exit) => exit,
-                    None => self.end(process, &instance).await,
+                match ended {
+                    Ok(exit) => exit,
+                    Err(why) => self.end(process, &instance, why).await,
                 }
             }
         };
@@ -181,10 +192,14 @@ impl Keeper {
         let ended = |code: u8, reason: &'static str, message: String| {
             Some(Ended { code, reason, message, started: began, finished, id: instance.id.clone() })
         };
+        let last_words = |code: u8| termination::message(&self.spec, &instance, code);
         match exit {
-            Exit::Code(0) => ended(0, "Completed", String::new()),
-            Exit::Code(code) => ended(code, "Error", String::new()),
-            Exit::Signal(signal) => ended(128_u8.saturating_add(signal), "Error", String::new()),
+            Exit::Code(0) => ended(0, "Completed", last_words(0)),
+            Exit::Code(code) => ended(code, "Error", last_words(code)),
+            Exit::Signal(signal) => {
+                let code = 128_u8.saturating_add(signal);
+                ended(code, "Error", last_words(code))
+            }
             Exit::NotFound(why) => {
                 let message = format!(
                     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create \
@@ -207,6 +222,9 @@ impl Keeper {
                 container.previous_log = Some(previous.log().clone());
                 container.restarts += 1;
             }
+            if let Phase::Ended(ended) = &container.phase {
+                container.last = Some(ended.clone());
+            }
             if let Some(since) = since {
                 container.phase = Phase::Running { since };
                 let has = |probe: &str| self.spec.get(probe).is_some_and(|probe| !probe.is_null());
@@ -227,9 +245,14 @@ impl Keeper {
     }
 
     /// Asks the process to end, and kills it when its grace is over.
-    async fn end(&self, mut process: Pin<Box<dyn Future<Output = Exit> + Send>>, instance: &Instance) -> Exit {
+    async fn end(
+        &self,
+        mut process: Pin<Box<dyn Future<Output = Exit> + Send>>,
+        instance: &Instance,
+        why: String,
+    ) -> Exit {
         let stopping = self.pod.state().stopping;
-        self.pod.tell(&self.name, "Killing", format!("Stopping container {}", self.name));
+        self.pod.tell(&self.name, "Killing", why);
         let grace = async {
             if stopping || self.pod.is_stopped() {
                 self.pod.killed().await;
@@ -254,19 +277,30 @@ impl Keeper {
 
     /// The preStop hook. One that fails has no effect but an event, as in life.
     async fn before_stop(&self, instance: &Instance) {
-        let Some(hook) = self.spec.pointer("/lifecycle/preStop") else { return };
+        if !self.hook(instance, "preStop").await {
+            self.pod.tell(&self.name, "FailedPreStopHook", "PreStopHook failed");
+        }
+    }
+
+    /// Carries a hook out, if there is one; false when it fails. Hooks of other kinds are refused before the start.
+    pub(super) async fn hook(&self, instance: &Instance, which: &str) -> bool {
+        let Some(hook) = self.spec.get("lifecycle").and_then(|lifecycle| lifecycle.get(which)) else { return true };
         if let Some(seconds) = hook.pointer("/sleep/seconds").and_then(Value::as_u64) {
-            return self.pod.shared.clock.sleep(Duration::from_secs(seconds)).await;
+            self.pod.shared.clock.sleep(Duration::from_secs(seconds)).await;
+            return true;
         }
-        let exit = match hook.pointer("/exec/command").and_then(Value::as_array) {
-            Some(words) => {
-                let argv = words.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-                instance.container.process(argv, Fd::null(), Fd::null(), Fd::null()).run().await
-            }
-            None => return,
-        };
-        if exit != Exit::SUCCESS {
-            self.pod.tell(&self.name, "Failed", format!("PreStopHook failed: {exit:?}"));
-        }
+        let Some(words) = hook.pointer("/exec/command").and_then(Value::as_array) else { return true };
+        let argv = words.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        let process = instance.container.process(argv, Fd::null(), Fd::null(), Fd::null());
+        process.run().await == Exit::SUCCESS
+    }
+}
+
+/// A duration of whole seconds as Go writes it: `10s`, `1m20s`, `5m0s`.
+pub(super) fn go_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds}s"),
+        (minutes, seconds) => format!("{minutes}m{seconds}s"),
     }
 }

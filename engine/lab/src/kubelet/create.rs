@@ -7,7 +7,10 @@ use serde_json::Value;
 
 use super::container::Keeper;
 use super::env::{self, ConfigError};
+use super::etc;
 use super::state::{Input, Instance, Phase};
+use super::termination;
+use crate::controllers::fnv32;
 use crate::fs::Mount;
 use crate::image::Image;
 use crate::log::ContainerLog;
@@ -48,45 +51,97 @@ impl Keeper {
 
     fn create(&mut self) -> Result<Prepared, ConfigError> {
         let lacking = |what: &str| Err(ConfigError::NotSimulated(what.to_owned()));
-        if self.spec.pointer("/lifecycle/postStart").is_some() {
-            return lacking("postStart hooks");
-        }
-        if let Some(hook) = self.spec.pointer("/lifecycle/preStop")
-            && hook.get("exec").is_none()
-            && hook.get("sleep").is_none()
-        {
-            return lacking("preStop hooks other than exec and sleep");
+        for which in ["postStart", "preStop"] {
+            if let Some(hook) = self.spec.get("lifecycle").and_then(|lifecycle| lifecycle.get(which))
+                && hook.get("exec").is_none()
+                && hook.get("sleep").is_none()
+            {
+                return lacking(&format!("{which} hooks other than exec and sleep"));
+            }
         }
         if self.spec.get("volumeDevices").is_some() {
             return lacking("block devices");
         }
-        let reference = self.spec.get("image").and_then(Value::as_str).unwrap_or_default();
+        let reference = self.spec.get("image").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let reference = reference.as_str();
         let known = self.pod.shared.images.get(reference).map_or(reference, String::as_str);
         let image = Image::lookup(known).map_err(|_| ConfigError::NotSimulated(format!("image {reference}")))?;
         let Some(net) = self.pod.net() else {
             return Err(ConfigError::Missing("the pod has no network yet".to_owned()));
         };
+        let user = user(&self.pod.pod, &self.spec, &image);
+        let uid = user.unwrap_or_else(|| image.user()).0;
+        if uid == 0 && must_not_be_root(&self.pod.pod, &self.spec) {
+            let pod = format!(
+                "{}_{}({})",
+                meta::name(&self.pod.pod),
+                meta::namespace(&self.pod.pod),
+                meta::uid(&self.pod.pod)
+            );
+            let container = &self.name;
+            let given = user.is_some();
+            let why = if given {
+                "container's runAsUser breaks non-root policy"
+            } else {
+                "container has runAsNonRoot and image will run as root"
+            };
+            return Err(ConfigError::Missing(format!("{why} (pod: \"{pod}\", container: {container})")));
+        }
         let variables = env::variables(self.pod.sources(), &self.spec)?;
         let argv = env::command(&self.spec, &image, &variables);
         let container = Container::new(ContainerSpec {
-            user: user(&self.pod.pod, &self.spec, &image),
+            user,
             image,
-            hostname: meta::name(&self.pod.pod).to_owned(),
+            hostname: etc::hostname(&self.pod.pod),
             net: net.clone(),
             clock: self.pod.shared.clock.clone(),
             env: variables.into_iter().collect(),
             working_dir: self.spec.get("workingDir").and_then(Value::as_str).map(str::to_owned),
         })
         .map_err(|error| ConfigError::Missing(error.to_string()))?;
+        let files = [
+            ("/etc/hosts", etc::hosts(&self.pod.pod, net.ip())),
+            ("/etc/resolv.conf", etc::resolv_conf(&self.pod.pod)),
+        ];
+        for (path, content) in files {
+            container
+                .fs()
+                .write(path, content.as_bytes())
+                .map_err(|error| ConfigError::Missing(format!("{path}: {error}")))?;
+        }
         self.mount(&container)?;
+        let words = self.spec.get("terminationMessagePath").and_then(Value::as_str);
+        // Where it cannot be made, the container leaves no words.
+        let _ = container.fs().write(words.unwrap_or(termination::DEFAULT_PATH), b"");
         let id = (0..4).map(|_| format!("{:016x}", self.rng.random::<u64>())).collect();
         let log = ContainerLog::new(self.pod.shared.clock.clone());
-        let said = format!("Container image {reference:?} already present on machine");
-        self.pod.tell(&self.name, "Pulled", said);
-        self.pod.tell(&self.name, "Created", format!("Created container: {}", self.name));
+        self.pull(reference);
+        self.pod.tell(&self.name, "Created", "Container created");
         let (input, stdin) = Input::of(&self.spec);
         let tty = self.spec.get("tty").and_then(Value::as_bool) == Some(true);
         Ok(Prepared { instance: Instance { id, container, console: Console::new(log), input, tty }, argv, stdin })
+    }
+
+    /// Says how the image came: pulled when it is the first time or must be pulled each time, else found on the node.
+    fn pull(&mut self, reference: &str) {
+        let always = self.spec.get("imagePullPolicy").and_then(Value::as_str) == Some("Always");
+        let new = self.pod.shared.pulled().insert(reference.to_owned());
+        if !always && !new {
+            let found = "already present on machine and can be accessed by the pod";
+            self.pod.tell(&self.name, "Pulled", format!("Container image {reference:?} {found}"));
+            return;
+        }
+        let milliseconds = self.rng.random_range(400..1800_u64);
+        let took = if milliseconds < 1000 {
+            format!("{milliseconds}ms")
+        } else {
+            format!("{}s", milliseconds as f64 / 1000.0)
+        };
+        // The lab has no layers; their size only has to be the same each time.
+        let size = 2_000_000 + u64::from(fnv32(reference.as_bytes())) % 60_000_000;
+        self.pod.tell(&self.name, "Pulling", format!("Pulling image {reference:?}"));
+        let done = format!("Successfully pulled image {reference:?} in {took} ({took} including waiting).");
+        self.pod.tell(&self.name, "Pulled", format!("{done} Image size: {size} bytes."));
     }
 
     fn mount(&self, container: &Container) -> Result<(), ConfigError> {
@@ -126,9 +181,15 @@ fn user(pod: &Value, container: &Value, image: &Image) -> Option<(u32, u32)> {
     }
 }
 
+/// Whether the container or its pod forbids to run as root.
+fn must_not_be_root(pod: &Value, container: &Value) -> bool {
+    let own = container.pointer("/securityContext/runAsNonRoot");
+    own.or_else(|| pod.pointer("/spec/securityContext/runAsNonRoot")).and_then(Value::as_bool) == Some(true)
+}
+
 /// Whether a volume is made from objects, which no container may write to.
 fn is_config(pod: &Value, name: &str) -> bool {
     let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array);
     let volume = volumes.into_iter().flatten().find(|volume| volume["name"] == name);
-    volume.is_some_and(|volume| volume.get("emptyDir").is_none())
+    volume.is_some_and(|volume| volume.get("emptyDir").or_else(|| volume.get("persistentVolumeClaim")).is_none())
 }

@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::node::{NODE_ADDRESS, NODE_NAME};
+use super::resources::resource_field;
 use crate::image::Image;
 use crate::store::{GroupResource, Store, meta};
 
@@ -43,6 +44,9 @@ pub(super) fn variables(sources: Sources<'_>, container: &Value) -> Result<Index
     for entry in list(container, "env") {
         let Some(name) = entry.get("name").and_then(Value::as_str) else { continue };
         let value = match entry.get("valueFrom") {
+            Some(from) if from.get("resourceFieldRef").is_some() => {
+                Some(resource_field(sources.pod, Some(container), &from["resourceFieldRef"])?)
+            }
             Some(from) => value_from(sources, from)?,
             None => {
                 let text = entry.get("value").and_then(Value::as_str).unwrap_or_default();
@@ -175,7 +179,7 @@ fn value_from(sources: Sources<'_>, from: &Value) -> Result<Option<String>, Conf
     }
     match from.get("fieldRef") {
         Some(reference) => field(sources, text(reference, "fieldPath")).map(Some),
-        None => Err(ConfigError::NotSimulated("a variable from resourceFieldRef".to_owned())),
+        None => Err(ConfigError::NotSimulated("this kind of valueFrom".to_owned())),
     }
 }
 

@@ -6,11 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use serde_json::Value;
 
 use super::pod::PodRun;
 use super::service::Kubelet;
-use super::state::Phase;
+use super::state::{NOT_SIMULATED, Phase};
 use super::streams;
 use crate::controllers::fnv32;
 use crate::log;
@@ -83,22 +82,15 @@ impl PodHost for Kubelet {
         } else {
             let log = found.instance.as_ref().map(|instance| instance.log().clone());
             log.ok_or_else(|| match &found.phase {
-                Phase::Waiting { reason, message } if !message.is_empty() => waiting(&format!("{reason}: {message}")),
+                // The message says what the lab lacks, which no reason of a real kubelet does.
+                Phase::Waiting { reason, message } if reason == NOT_SIMULATED => {
+                    waiting(&format!("{reason}: {message}"))
+                }
                 Phase::Waiting { reason, .. } => waiting(reason),
                 Phase::Running { .. } | Phase::Ended(_) => waiting("ContainerCreating"),
             })?
         };
         Ok(Arc::new(Source(log)))
-    }
-
-    fn explain(&self, namespace: &str, pod: &str, url: &str) -> BoxFuture<'static, Result<Value, Status>> {
-        let net = self.pod(namespace, pod).and_then(|run| run.net().cloned());
-        let url = url.to_owned();
-        Box::pin(async move {
-            let net = net.ok_or_else(|| Status::bad_request("the pod has no network yet"))?;
-            let mesh = net.control_plane().ok_or_else(|| Status::not_simulated("an explanation without a mesh"))?;
-            mesh.explain(net, url).await.map_err(Status::bad_request)
-        })
     }
 }
 

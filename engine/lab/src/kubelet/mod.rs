@@ -5,16 +5,19 @@
 mod container;
 mod create;
 mod env;
+mod etc;
 mod host;
 mod ipam;
 mod node;
 mod pod;
 mod probe;
+mod resources;
 mod service;
 mod state;
 mod status;
 mod streams;
 mod supervise;
+mod termination;
 mod volume;
 
 pub(crate) use ipam::Ipam;

@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use super::container;
 use super::env::{ConfigError, Sources};
 use super::service::Shared;
-use super::state::{ContainerState, Phase, PodState};
-use super::status::status;
+use super::state::{ContainerState, NOT_SIMULATED, Phase, PodState};
+use super::status::{is_restarted, status};
 use super::volume::{self, Volumes};
-use crate::controllers::{Note, record};
+use crate::controllers::{Note, condition, record};
 use crate::net::{NetNs, PodNet};
 use crate::status::Status;
 use crate::store::{DeleteOptions, GroupResource, Subscription, WriteOptions, meta};
@@ -34,6 +34,8 @@ pub(super) struct PodRun {
     bell: watch::Sender<()>,
     /// The grace of a pod that must end.
     stop: watch::Sender<Option<Duration>>,
+    /// Whether what sidecars stand by is over.
+    sidecars: watch::Sender<bool>,
     net: OnceLock<NetNs>,
     volumes: OnceLock<Volumes>,
 }
@@ -47,6 +49,7 @@ impl PodRun {
             state,
             bell: watch::Sender::new(()),
             stop: watch::Sender::new(None),
+            sidecars: watch::Sender::new(false),
             net: OnceLock::new(),
             volumes: OnceLock::new(),
         })
@@ -93,6 +96,22 @@ impl PodRun {
         self.stop.borrow().is_some()
     }
 
+    /// Waits until sidecars must end: the pod must, or the containers that they stand by are over for good.
+    pub(super) async fn sidecars_over(&self) {
+        let mut over = self.sidecars.subscribe();
+        tokio::select! {
+            biased;
+            _ = self.stopped() => {}
+            // The sender lives as long as this pod.
+            _ = over.wait_for(|over| *over) => {}
+        }
+    }
+
+    /// Whether what sidecars stand by is over.
+    pub(super) fn are_sidecars_over(&self) -> bool {
+        *self.sidecars.borrow()
+    }
+
     /// Whether the pod has done what it was for, so that nothing of it runs any more.
     pub(super) fn is_over(&self) -> bool {
         matches!(super::status::phase(&self.pod, &self.state()), "Succeeded" | "Failed")
@@ -137,12 +156,21 @@ impl PodRun {
         };
         for name in names(true) {
             tasks.spawn(container::run(Arc::clone(self), name.clone()));
-            self.until(|state| {
-                let container = &state.containers[&name];
-                let done = matches!(&container.phase, Phase::Ended(ended) if ended.code == 0);
-                done || container.sidecar && container.started
-            })
-            .await;
+            let failed = self
+                .until(|state| {
+                    let container = &state.containers[&name];
+                    match &container.phase {
+                        _ if container.sidecar => container.started.then_some(false),
+                        Phase::Ended(ended) if ended.code == 0 => Some(false),
+                        Phase::Ended(ended) => (!is_restarted(&self.pod, container, ended.code)).then_some(true),
+                        Phase::Waiting { .. } | Phase::Running { .. } => None,
+                    }
+                })
+                .await;
+            if failed {
+                self.sidecars.send_replace(true);
+                return;
+            }
         }
         self.update(|state| {
             state.initialized = true;
@@ -155,15 +183,27 @@ impl PodRun {
         for name in names(false) {
             tasks.spawn(container::run(Arc::clone(self), name.clone()));
             // The next one starts when this one has, or is stuck.
-            self.until(|state| state.containers[&name].phase != Phase::waiting("ContainerCreating", "")).await;
+            let creating = Phase::waiting("ContainerCreating", "");
+            self.until(|state| (state.containers[&name].phase != creating).then_some(())).await;
         }
+        self.until(|state| {
+            let mut mains = state.containers.values().filter(|container| !container.init);
+            let over = mains.all(|container| match &container.phase {
+                Phase::Ended(ended) => !is_restarted(&self.pod, container, ended.code),
+                Phase::Waiting { .. } | Phase::Running { .. } => false,
+            });
+            over.then_some(())
+        })
+        .await;
+        self.sidecars.send_replace(true);
     }
 
     /// Makes the volumes, waiting for what they are made from.
     async fn mount(&self) {
         loop {
             let mut changes = self.shared.store.subscribe();
-            match volume::make(self.sources()) {
+            let made = volume::make(self.sources(), &mut self.shared.claims());
+            match made {
                 Ok(volumes) => {
                     let _ = self.volumes.set(volumes);
                     return;
@@ -182,12 +222,13 @@ impl PodRun {
         }
     }
 
-    /// Waits until a ConfigMap or Secret of the pod's namespace changes.
+    /// Waits until a ConfigMap, Secret or claim of the pod's namespace changes.
     pub(super) async fn config_changed(&self, changes: &mut Subscription) {
         loop {
             // A subscriber that fell behind may have missed the change it waits for.
             let Ok(change) = changes.next().await else { return };
-            let config = [GroupResource::CONFIG_MAPS, GroupResource::SECRETS].contains(&change.resource);
+            let claims = GroupResource::new("", "persistentvolumeclaims");
+            let config = [GroupResource::CONFIG_MAPS, GroupResource::SECRETS, claims].contains(&change.resource);
             if config && meta::namespace(&change.object) == meta::namespace(&self.pod) {
                 return;
             }
@@ -211,6 +252,9 @@ impl PodRun {
 
     /// Gives back what the pod had, and removes its object.
     fn leave(&self) {
+        if self.state().not_simulated.is_some() {
+            self.tell_owners(None);
+        }
         if let Some(net) = self.net.get() {
             self.shared.net.remove_pod(net.ip());
             self.shared.ipam().release(net.ip());
@@ -263,12 +307,16 @@ impl PodRun {
         });
     }
 
-    /// Waits until the state is so.
-    async fn until(&self, holds: impl Fn(&PodState) -> bool) {
+    /// Waits until the state says something.
+    async fn until<T>(&self, look: impl Fn(&PodState) -> Option<T>) -> T {
         let mut bell = self.bell.subscribe();
-        while !holds(&self.state()) {
+        loop {
+            if let Some(found) = look(&self.state()) {
+                return found;
+            }
             if bell.changed().await.is_err() {
-                return;
+                // The sender lives as long as this pod.
+                return std::future::pending().await;
             }
         }
     }
@@ -281,13 +329,43 @@ impl PodRun {
             None => note,
         };
         record(&self.shared.store, &note);
+        self.tell_owners(Some(message));
         self.update(|state| {
+            state.not_simulated = Some(message.to_owned());
             for (_, container) in
                 state.containers.iter_mut().filter(|(known, _)| name.is_none_or(|name| name == *known))
             {
-                container.phase = Phase::waiting("NotSimulated", message);
+                container.phase = Phase::waiting(NOT_SIMULATED, message);
             }
         });
+    }
+
+    /// Says so on whatever made the pod, too, since that is what clients wait for; or takes it back.
+    fn tell_owners(&self, message: Option<&str>) {
+        let now = self.shared.clock.now();
+        let namespace = meta::namespace(&self.pod);
+        let mut owned = Arc::clone(&self.pod);
+        while let Some((kind, name)) = controller(&owned) {
+            let group = if kind == "jobs" || kind == "cronjobs" { "batch" } else { "apps" };
+            let resource = GroupResource::new(group, kind);
+            let options = WriteOptions::status_by(KUBELET);
+            let result = self.shared.store.modify(&options, &resource, namespace, &name, |owner| {
+                let mut conditions =
+                    owner.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+                match message {
+                    Some(message) => {
+                        condition::set(&mut conditions, NOT_SIMULATED, "True", NOT_SIMULATED, message, now, false);
+                    }
+                    None => conditions.retain(|condition| condition["type"] != NOT_SIMULATED),
+                }
+                meta::child(owner, "status").insert("conditions".to_owned(), conditions.into());
+                Ok(())
+            });
+            match result {
+                Ok(owner) => owned = owner,
+                Err(_) => return,
+            }
+        }
     }
 
     /// An event about a container.
@@ -297,7 +375,8 @@ impl PodRun {
         } else {
             "containers"
         };
-        let note = if matches!(reason, "BackOff" | "Unhealthy" | "Failed") {
+        let note = if matches!(reason, "BackOff" | "Unhealthy" | "Failed" | "FailedPostStartHook" | "FailedPreStopHook")
+        {
             Note::warning(&self.pod, KUBELET, reason, message)
         } else {
             Note::normal(&self.pod, KUBELET, reason, message)
@@ -322,4 +401,20 @@ impl PodRun {
             tracing::debug!(name, %status, "a pod's status was refused");
         }
     }
+}
+
+/// The resource and the name of an object's controller, if it is one of the lab's.
+fn controller(object: &Value) -> Option<(&'static str, String)> {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array)?;
+    let owner = owners.iter().find(|owner| owner["controller"] == true)?;
+    let kinds = [
+        ("ReplicaSet", "replicasets"),
+        ("Deployment", "deployments"),
+        ("StatefulSet", "statefulsets"),
+        ("DaemonSet", "daemonsets"),
+        ("Job", "jobs"),
+        ("CronJob", "cronjobs"),
+    ];
+    let (_, resource) = kinds.into_iter().find(|(kind, _)| owner["kind"] == *kind)?;
+    Some((resource, owner["name"].as_str()?.to_owned()))
 }

@@ -12,6 +12,9 @@ use tokio::time::timeout;
 use crate::net::NetNs;
 use crate::process::{Container, Exit, Fd};
 
+/// Most bytes of a command's output that an event repeats.
+const OUTPUT: usize = 10 << 10;
+
 /// A probe as a container declares it.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
@@ -52,28 +55,56 @@ impl Probe {
         })
     }
 
-    /// Makes one attempt from the node. An error says why it failed.
+    /// Makes one attempt from the node. An error goes on from `Readiness probe `, in the kubelet's words.
     pub(super) async fn attempt(&self, node: &NetNs, pod: &NetNs, container: &Container) -> Result<(), String> {
         match timeout(self.timeout, self.act(node, pod, container)).await {
             Ok(result) => result,
-            Err(_) => Err(format!("timed out after {} s", self.timeout.as_secs())),
+            Err(_) => Err(self.too_late(pod)),
+        }
+    }
+
+    fn too_late(&self, pod: &NetNs) -> String {
+        let seconds = self.timeout.as_secs();
+        match &self.action {
+            Action::Exec(argv) => {
+                let command = argv.join(" ");
+                format!(
+                    "errored and resulted in unknown state: command timed out: \"{command}\" timed out after {seconds}s"
+                )
+            }
+            Action::Http { path, port, .. } => {
+                let url = format!("http://{}{path}", SocketAddr::new(pod.ip(), *port));
+                let why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+                format!("failed: Get {url:?}: {why}")
+            }
+            Action::Tcp { port } => format!("failed: dial tcp {}: i/o timeout", SocketAddr::new(pod.ip(), *port)),
+            Action::Unsupported(what) => format!("failed: not simulated: {what}"),
         }
     }
 
     async fn act(&self, node: &NetNs, pod: &NetNs, container: &Container) -> Result<(), String> {
         match &self.action {
             Action::Exec(argv) => {
-                let process = container.process(argv.clone(), Fd::null(), Fd::null(), Fd::null());
-                match process.run().await {
+                let (read, write) = Fd::pipe();
+                let process = container.process(argv.clone(), Fd::null(), write.clone(), write);
+                let (exit, output) = tokio::join!(process.run(), read.read_to_end(OUTPUT));
+                match exit {
                     Exit::Code(0) => Ok(()),
-                    Exit::NotSimulated(what) => Err(format!("not simulated: {what}")),
-                    Exit::NotFound(why) => Err(why),
-                    other => Err(format!("command exited with status {}", other.status().unwrap_or(1))),
+                    Exit::NotSimulated(what) => Err(format!("failed: not simulated: {what}")),
+                    Exit::NotFound(why) => Err(format!(
+                        "errored and resulted in unknown state: rpc error: code = Unknown desc = failed to exec in \
+                         container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container \
+                         process: {why}: unknown"
+                    )),
+                    Exit::Code(_) | Exit::Signal(_) => {
+                        let output = output.ok().flatten().unwrap_or_default();
+                        Err(format!("failed: {}", String::from_utf8_lossy(&output)))
+                    }
                 }
             }
             Action::Tcp { port } => {
                 let address = SocketAddr::new(pod.ip(), *port);
-                node.dial(address).await.map(drop).map_err(|error| format!("dial tcp {address}: {error}"))
+                node.dial(address).await.map(drop).map_err(|error| format!("failed: {}", dial_error(address, &error)))
             }
             Action::Http { path, port, host, headers } => {
                 let address = SocketAddr::new(pod.ip(), *port);
@@ -81,10 +112,10 @@ impl Probe {
                 if (200..400).contains(&code) {
                     Ok(())
                 } else {
-                    Err(format!("HTTP probe failed with statuscode: {code}"))
+                    Err(format!("failed: HTTP probe failed with statuscode: {code}"))
                 }
             }
-            Action::Unsupported(what) => Err(format!("not simulated: {what}")),
+            Action::Unsupported(what) => Err(format!("failed: not simulated: {what}")),
         }
     }
 }
@@ -137,6 +168,17 @@ fn port(container: &Value, action: &Value) -> Result<u16, String> {
     number.and_then(|number| u16::try_from(number).ok()).ok_or_else(|| "a probe without a port".to_owned())
 }
 
+/// An error of a connection in Go's words.
+fn dial_error(address: SocketAddr, error: &std::io::Error) -> String {
+    let why = match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
+        std::io::ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
+        std::io::ErrorKind::TimedOut => "i/o timeout".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("dial tcp {address}: {why}")
+}
+
 /// The status code of a GET.
 async fn get(
     node: &NetNs,
@@ -147,8 +189,10 @@ async fn get(
 ) -> Result<u16, String> {
     /// A status line is short; more than this is no HTTP.
     const LIMIT: usize = 4096;
-    let failed = |error: std::io::Error| format!("Get \"http://{address}{path}\": {error}");
-    let mut socket = node.dial(address).await.map_err(failed)?;
+    let failed = |error: std::io::Error| format!("failed: Get \"http://{address}{path}\": {error}");
+    let refused =
+        |error: std::io::Error| format!("failed: Get \"http://{address}{path}\": {}", dial_error(address, &error));
+    let mut socket = node.dial(address).await.map_err(refused)?;
     let host = if host.is_empty() { address.to_string() } else { host.to_owned() };
     let mut request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kube-probe/1.36\r\nAccept: */*\r\nConnection: close\r\n"
@@ -169,5 +213,5 @@ async fn get(
     }
     let line = String::from_utf8_lossy(&answer);
     let code = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.get(..3)?.parse().ok());
-    code.ok_or_else(|| format!("Get \"http://{address}{path}\": malformed HTTP response"))
+    code.ok_or_else(|| format!("failed: Get \"http://{address}{path}\": malformed HTTP response"))
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: one task a pod; dropping the kubelet's own task ends them all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::ipam::Ipam;
 use super::node::{NODE_ADDRESS, NODE_NAME};
 use super::pod::PodRun;
-use super::volume;
+use super::volume::{self, Claims};
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::net::{Net, NetNs, PodNet};
@@ -58,12 +58,23 @@ pub(super) struct Shared {
     /// While the lab comes up, containers start at once.
     booting: AtomicBool,
     ipam: Mutex<Ipam>,
+    /// Images that the node has.
+    pulled: Mutex<BTreeSet<String>>,
+    claims: Mutex<Claims>,
     pods: Mutex<BTreeMap<ObjectKey, Arc<PodRun>>>,
 }
 
 impl Shared {
     pub(super) fn ipam(&self) -> MutexGuard<'_, Ipam> {
         self.ipam.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn pulled(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.pulled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn pods(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Arc<PodRun>>> {
@@ -99,6 +110,8 @@ impl Kubelet {
             faults: setup.faults,
             booting: AtomicBool::new(true),
             ipam: Mutex::new(setup.ipam),
+            pulled: Mutex::default(),
+            claims: Mutex::default(),
             pods: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }

@@ -12,6 +12,9 @@ use serde_json::Value;
 use crate::log::ContainerLog;
 use crate::process::{Console, Container, Fd, Terminal};
 
+/// The reason for which a container waits that the lab cannot run.
+pub(super) const NOT_SIMULATED: &str = "NotSimulated";
+
 /// A pod from the kubelet's side.
 #[derive(Debug)]
 pub(super) struct PodState {
@@ -25,6 +28,8 @@ pub(super) struct PodState {
     pub(super) initialized: bool,
     /// It is being deleted: nothing starts any more.
     pub(super) stopping: bool,
+    /// What the lab lacks for it, in a sentence.
+    pub(super) not_simulated: Option<String>,
 }
 
 /// One container.
@@ -190,11 +195,6 @@ impl PodState {
                 container.phase = Phase::waiting("ContainerCreating", "");
             }
         }
-        Self { started, address: None, containers, initialized, stopping: false }
-    }
-
-    /// The containers that are no init containers.
-    pub(super) fn main(&self) -> impl Iterator<Item = (&String, &ContainerState)> {
-        self.containers.iter().filter(|(_, container)| !container.init)
+        Self { started, address: None, containers, initialized, stopping: false, not_simulated: None }
     }
 }

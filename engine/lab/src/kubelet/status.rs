@@ -9,15 +9,21 @@ use super::node::NODE_ADDRESS;
 use super::state::{ContainerState, Ended, Phase, PodState};
 use crate::clock::rfc3339_seconds;
 use crate::controllers::condition;
+use crate::image::Image;
 
 /// The whole `status`. `pod` is the stored object: its conditions keep their times, its class of service stays.
 pub(super) fn status(pod: &Value, state: &PodState, now: Timestamp) -> Value {
     let old = pod.get("status");
     let phase = phase(pod, state);
+    let generation = pod.pointer("/metadata/generation").cloned();
     let mut status = Map::new();
+    if let Some(generation) = &generation {
+        status.insert("observedGeneration".to_owned(), generation.clone());
+    }
     let conditions = conditions(old, state, phase, now);
+    let conditions = conditions.iter().map(|condition| whole_condition(condition, generation.as_ref())).collect();
     status.insert("phase".to_owned(), phase.into());
-    status.insert("conditions".to_owned(), conditions.into());
+    status.insert("conditions".to_owned(), conditions);
     status.insert("hostIP".to_owned(), NODE_ADDRESS.into());
     status.insert("hostIPs".to_owned(), json!([{"ip": NODE_ADDRESS}]));
     if let Some(address) = state.address {
@@ -25,14 +31,20 @@ pub(super) fn status(pod: &Value, state: &PodState, now: Timestamp) -> Value {
         status.insert("podIPs".to_owned(), json!([{"ip": address.to_string()}]));
     }
     status.insert("startTime".to_owned(), rfc3339_seconds(state.started).into());
-    for (list, init) in [("initContainerStatuses", true), ("containerStatuses", false)] {
+    for (list, specs, init) in
+        [("initContainerStatuses", "initContainers", true), ("containerStatuses", "containers", false)]
+    {
         // Sorted by name, as the kubelet reports the ordinary ones; init containers keep their order.
         let mut containers: Vec<_> = state.containers.iter().filter(|(_, container)| container.init == init).collect();
         if !init {
             containers.sort_by_key(|(name, _)| *name);
         }
+        let spec = |name: &str| {
+            let specs = pod.get("spec").and_then(|spec| spec.get(specs)).and_then(Value::as_array);
+            specs.into_iter().flatten().find(|spec| spec["name"] == name).unwrap_or(&Value::Null)
+        };
         if !containers.is_empty() {
-            let containers = containers.into_iter().map(|(name, state)| container(name, state)).collect();
+            let containers = containers.into_iter().map(|(name, state)| container(name, state, spec(name))).collect();
             status.insert(list.to_owned(), containers);
         }
     }
@@ -42,71 +54,128 @@ pub(super) fn status(pod: &Value, state: &PodState, now: Timestamp) -> Value {
     status.into()
 }
 
-/// The phase that the containers amount to under the pod's restart policy.
-pub(super) fn phase(pod: &Value, state: &PodState) -> &'static str {
-    let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str).unwrap_or("Always");
-    let failed_init = state.containers.values().any(|container| {
-        container.init && policy == "Never" && matches!(&container.phase, Phase::Ended(ended) if ended.code != 0)
-    });
-    if failed_init {
-        return "Failed";
+/// A condition in the form of a pod's: with the generation that it is about, and a time of probing that nobody sets.
+fn whole_condition(condition: &Value, generation: Option<&Value>) -> Value {
+    let mut whole = Map::new();
+    whole.insert("type".to_owned(), condition["type"].clone());
+    if let Some(generation) = generation {
+        whole.insert("observedGeneration".to_owned(), generation.clone());
     }
-    if !state.initialized {
-        return "Pending";
-    }
-    let mut codes = Vec::new();
-    let mut begun = false;
-    for (_, container) in state.main() {
-        match &container.phase {
-            Phase::Ended(ended) => codes.push(ended.code),
-            Phase::Running { .. } => begun = true,
-            Phase::Waiting { .. } => begun |= container.last.is_some(),
+    whole.insert("status".to_owned(), condition["status"].clone());
+    whole.insert("lastProbeTime".to_owned(), Value::Null);
+    for key in ["lastTransitionTime", "reason", "message"] {
+        if let Some(value) = condition.get(key) {
+            whole.insert(key.to_owned(), value.clone());
         }
     }
-    let finished = codes.len() == state.main().count();
-    match (finished && (policy != "Always" || state.stopping), codes.iter().all(|code| *code == 0)) {
+    whole.into()
+}
+
+/// Whether a container that ended with `code` is started again under the pod's restart policy.
+pub(super) fn is_restarted(pod: &Value, container: &ContainerState, code: u8) -> bool {
+    let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str).unwrap_or("Always");
+    match policy {
+        _ if container.sidecar => true,
+        _ if container.init => code != 0 && policy != "Never",
+        "Never" => false,
+        "OnFailure" => code != 0,
+        _ => true,
+    }
+}
+
+/// The phase that the containers amount to, by the rules of the kubelet of 1.36 (`getPhase`).
+pub(super) fn phase(pod: &Value, state: &PodState) -> &'static str {
+    let (mut pending, mut running, mut waiting, mut stopped, mut succeeded, mut final_stops) = (0, 0, 0, 0, 0, 0);
+    for container in state.containers.values() {
+        // One that waits for its next run counts as it ended the time before.
+        let ended = match &container.phase {
+            Phase::Ended(ended) => Some(ended),
+            Phase::Waiting { .. } => container.last.as_ref(),
+            Phase::Running { .. } => None,
+        };
+        let is_running = container.is_running();
+        match (container.init, container.sidecar) {
+            (true, false) => match ended {
+                Some(ended) if ended.code == 0 => {}
+                Some(ended) if !is_restarted(pod, container, ended.code) => return "Failed",
+                Some(_) => {}
+                None => pending += 1,
+            },
+            (true, true) => {
+                pending += usize::from(!state.initialized && !container.started && ended.is_none());
+                running += usize::from(is_running);
+                waiting += usize::from(!is_running && ended.is_none());
+            }
+            (false, _) => match ended {
+                _ if is_running => running += 1,
+                None => waiting += 1,
+                Some(ended) => {
+                    stopped += 1;
+                    succeeded += usize::from(ended.code == 0 && matches!(container.phase, Phase::Ended(_)));
+                    final_stops += usize::from(!is_restarted(pod, container, ended.code));
+                }
+            },
+        }
+    }
+    if pending > 0 || waiting > 0 {
+        return "Pending";
+    }
+    if running > 0 {
+        return "Running";
+    }
+    match (stopped == final_stops || state.stopping, stopped == succeeded) {
+        (false, _) => "Running",
         (true, true) => "Succeeded",
         (true, false) => "Failed",
-        (false, _) if begun || !codes.is_empty() => "Running",
-        (false, _) => "Pending",
     }
 }
 
 fn conditions(old: Option<&Value>, state: &PodState, phase: &str, now: Timestamp) -> Vec<Value> {
     let mut conditions =
         old.and_then(|old| old.get("conditions")).and_then(Value::as_array).cloned().unwrap_or_default();
-    let unready = |wanted: bool, ok: fn(&ContainerState) -> bool| {
-        let names: Vec<&str> = state
-            .containers
-            .iter()
-            .filter(|(_, container)| container.init == wanted && !ok(container))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        format!("[{}]", names.join(" "))
+    let names = |wanted: &dyn Fn(&ContainerState) -> bool| {
+        let names = state.containers.iter().filter(|(_, container)| wanted(container));
+        format!("[{}]", names.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" "))
     };
     let mut set = |kind: &str, holds: bool, reason: &str, message: &str| {
-        let (status, reason, message) = if holds { ("True", "", "") } else { ("False", reason, message) };
+        let (status, message) = if holds { ("True", "") } else { ("False", message) };
         condition::set(&mut conditions, kind, status, reason, message, now, false);
     };
-    let done = phase == "Succeeded";
-    set("PodReadyToStartContainers", state.address.is_some() && !matches!(phase, "Succeeded" | "Failed"), "", "");
-    let incomplete = format!(
-        "containers with incomplete status: {}",
-        unready(true, |container| matches!(&container.phase, Phase::Ended(ended) if ended.code == 0)
-            || container.started)
-    );
-    set("Initialized", state.initialized || done, "ContainersNotInitialized", &incomplete);
-    let ready = state.main().all(|(_, container)| container.ready)
-        && state.containers.values().all(|container| !container.sidecar || container.ready);
-    let message = format!("containers with unready status: {}", unready(false, |container| container.ready));
-    let (reason, message) = if done { ("PodCompleted", "") } else { ("ContainersNotReady", message.as_str()) };
-    set("Ready", ready && !done, reason, message);
-    set("ContainersReady", ready && !done, reason, message);
+    let over = matches!(phase, "Succeeded" | "Failed");
+    set("PodReadyToStartContainers", state.address.is_some() && !over, "", "");
+    let is_done = |container: &ContainerState| match &container.phase {
+        _ if container.sidecar => container.started,
+        Phase::Ended(ended) => ended.code == 0,
+        Phase::Waiting { .. } | Phase::Running { .. } => false,
+    };
+    let incomplete =
+        format!("containers with incomplete status: {}", names(&|container| container.init && !is_done(container)));
+    match phase {
+        "Succeeded" => set("Initialized", true, "PodCompleted", ""),
+        _ if state.initialized => set("Initialized", true, "", ""),
+        _ => set("Initialized", false, "ContainersNotInitialized", &incomplete),
+    }
+    let is_unready = |container: &ContainerState| (!container.init || container.sidecar) && !container.ready;
+    let mut unready = format!("containers with unready status: {}", names(&is_unready));
+    if let Some(what) = &state.not_simulated {
+        unready = format!("{unready}, {what}");
+    }
+    let (ready, reason, message) = match phase {
+        "Succeeded" => (false, "PodCompleted", ""),
+        "Failed" => (false, "PodFailed", ""),
+        _ if state.containers.values().any(is_unready) => (false, "ContainersNotReady", unready.as_str()),
+        _ => (true, "", ""),
+    };
+    set("Ready", ready, reason, message);
+    set("ContainersReady", ready, reason, message);
     set("PodScheduled", true, "", "");
+    // The kubelet puts its own last, in this order, whoever set one of them first.
+    let own = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+    conditions.sort_by_key(|condition| own.iter().position(|kind| condition["type"] == *kind).map(|at| at + 1));
     conditions
 }
 
-fn container(name: &str, state: &ContainerState) -> Value {
+fn container(name: &str, state: &ContainerState, spec: &Value) -> Value {
     let mut status = Map::new();
     status.insert("name".to_owned(), name.into());
     status.insert("state".to_owned(), phase_json(&state.phase));
@@ -119,14 +188,52 @@ fn container(name: &str, state: &ContainerState) -> Value {
     };
     status.insert("ready".to_owned(), ready.into());
     status.insert("restartCount".to_owned(), state.restarts.into());
-    status.insert("image".to_owned(), full_name(&state.image).into());
     let instance = state.instance.as_ref();
+    // Before there is a container, its image is reported as it is written.
+    let image = if instance.is_some() { full_name(&state.image) } else { state.image.clone() };
+    status.insert("image".to_owned(), image.into());
     status.insert("imageID".to_owned(), instance.map(|_| image_id(&state.image)).unwrap_or_default().into());
     if let Some(instance) = instance {
         status.insert("containerID".to_owned(), format!("containerd://{}", instance.id).into());
     }
     status.insert("started".to_owned(), state.started.into());
+    let resources = spec.get("resources").cloned().unwrap_or_else(|| json!({}));
+    if instance.is_some() {
+        if let Some(requests) = resources.get("requests").filter(|requests| *requests != &json!({})) {
+            status.insert("allocatedResources".to_owned(), requests.clone());
+        }
+        status.insert("resources".to_owned(), resources);
+    }
+    let mounts: Vec<Value> =
+        spec.get("volumeMounts").and_then(Value::as_array).into_iter().flatten().map(mount_json).collect();
+    if !mounts.is_empty() {
+        status.insert("volumeMounts".to_owned(), mounts.into());
+    }
+    if let Some(instance) = instance {
+        let (uid, gid) = instance.container.user();
+        let groups = supplemental_groups(&instance.container.spec().image, uid, gid);
+        let user = json!({"linux": {"uid": uid, "gid": gid, "supplementalGroups": groups}});
+        status.insert("user".to_owned(), user);
+    }
     status.into()
+}
+
+/// The groups of a user as the image's `/etc/group` has them: root is in `wheel` with BusyBox.
+fn supplemental_groups(image: &Image, uid: u32, gid: u32) -> Vec<u32> {
+    if uid == 0 && image.reference().repository() == "library/busybox" { vec![gid, 10] } else { vec![gid] }
+}
+
+/// A mount as the status repeats it. No runtime class of the lab mounts below a read-only mount read-only as well.
+fn mount_json(mount: &Value) -> Value {
+    let mut json = Map::new();
+    for key in ["name", "mountPath"] {
+        json.insert(key.to_owned(), mount.get(key).cloned().unwrap_or_default());
+    }
+    if mount.get("readOnly").and_then(Value::as_bool) == Some(true) {
+        json.insert("readOnly".to_owned(), true.into());
+        json.insert("recursiveReadOnly".to_owned(), "Disabled".into());
+    }
+    json.into()
 }
 
 fn phase_json(phase: &Phase) -> Value {
@@ -211,7 +318,9 @@ mod tests {
             ("Always", [ended(1), waiting(), waiting()], "Pending"),
             ("Never", [ended(1), waiting(), waiting()], "Failed"),
             ("Always", [ended(0), waiting(), waiting()], "Pending"),
-            ("Always", [ended(0), running(), waiting()], "Running"),
+            // One that has never run keeps the whole pod pending.
+            ("Always", [ended(0), running(), waiting()], "Pending"),
+            ("Always", [ended(0), running(), ended(1)], "Running"),
             ("Always", [ended(0), ended(0), ended(0)], "Running"),
             ("OnFailure", [ended(0), ended(0), ended(0)], "Succeeded"),
             ("Never", [ended(0), ended(1), ended(0)], "Failed"),

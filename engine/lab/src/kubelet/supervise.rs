@@ -9,12 +9,16 @@ use super::probe::Probe;
 use super::state::{Instance, Phase};
 
 impl Keeper {
-    /// Probes the container while it runs. Returns when it has to be started anew.
-    pub(super) async fn supervise(&self, instance: &Instance) {
+    /// Probes the container while it runs. Returns when it has to be ended, with the words for why.
+    pub(super) async fn supervise(&self, instance: &Instance) -> String {
         let probe = |kind: &str| Probe::of(&self.spec, kind);
+        if !self.hook(instance, "postStart").await {
+            self.pod.tell(&self.name, "FailedPostStartHook", "PostStartHook failed");
+            return "FailedPostStartHook".to_owned();
+        }
         if let Some(startup) = probe("startupProbe") {
             if !self.watch(instance, &startup, "Startup", |_| {}).await {
-                return;
+                return self.failed("startup");
             }
             let waits = probe("readinessProbe").is_some();
             self.pod.update_container(&self.name, |container| {
@@ -42,9 +46,20 @@ impl Keeper {
         };
         tokio::select! {
             biased;
-            () = liveness => {}
-            () = readiness => {}
+            () = liveness => self.failed("liveness"),
+            () = readiness => self.failed("readiness"),
         }
+    }
+
+    fn failed(&self, probe: &str) -> String {
+        let init = if self.is_init() { "Init container" } else { "Container" };
+        let never = self.pod.pod.pointer("/spec/restartPolicy").and_then(serde_json::Value::as_str) == Some("Never");
+        let then = if never && !self.is_init() { "" } else { ", will be restarted" };
+        format!("{init} {} failed {probe} probe{then}", self.name)
+    }
+
+    fn is_init(&self) -> bool {
+        self.pod.state().containers.get(&self.name).is_some_and(|container| container.init)
     }
 
     /// Probes until enough attempts in a row agree; true when they succeeded.
@@ -61,7 +76,7 @@ impl Keeper {
                 Ok(()) => (good, bad) = (good + 1, 0),
                 Err(why) => {
                     (good, bad) = (0, bad + 1);
-                    self.pod.tell(&self.name, "Unhealthy", format!("{kind} probe failed: {why}"));
+                    self.pod.tell(&self.name, "Unhealthy", format!("{kind} probe {why}"));
                 }
             }
             if good >= probe.successes {

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::env::{ConfigError, Sources, data, field};
+use super::resources::resource_field;
 use crate::fs::Volume;
-use crate::store::meta;
+use crate::store::{GroupResource, meta};
 
 /// The volumes of a pod by name.
 pub(super) type Volumes = BTreeMap<String, Volume>;
@@ -16,13 +17,24 @@ pub(super) type Volumes = BTreeMap<String, Volume>;
 /// Kinds of volumes that only the name of the kind is needed of to say that the lab lacks them.
 const EMPTY_DIR: &str = "emptyDir";
 
+/// Directories of claims, by namespace and name. A claim keeps its files for as long as the lab runs.
+pub(super) type Claims = BTreeMap<(String, String), Volume>;
+
 /// Makes all volumes of a pod.
-pub(super) fn make(sources: Sources<'_>) -> Result<Volumes, ConfigError> {
+pub(super) fn make(sources: Sources<'_>, claims: &mut Claims) -> Result<Volumes, ConfigError> {
     let mut volumes = Volumes::new();
     for volume in specs(sources.pod) {
         let name = name(volume).to_owned();
         let made = if volume.get(EMPTY_DIR).is_some() {
             Volume::new(sources.store.clock().clone())
+        } else if let Some(claim) = volume.pointer("/persistentVolumeClaim/claimName").and_then(Value::as_str) {
+            let namespace = meta::namespace(sources.pod);
+            let resource = GroupResource::new("", "persistentvolumeclaims");
+            if sources.store.get(&resource, namespace, claim).is_none() {
+                return Err(ConfigError::Missing(format!("persistentvolumeclaim {claim:?} not found")));
+            }
+            let key = (namespace.to_owned(), claim.to_owned());
+            claims.entry(key).or_insert_with(|| Volume::new(sources.store.clock().clone())).clone()
         } else {
             let files = files(sources, volume)?;
             Volume::from_files(sources.store.clock().clone(), &files).map_err(|error| refused(&name, &error))?
@@ -34,7 +46,8 @@ pub(super) fn make(sources: Sources<'_>) -> Result<Volumes, ConfigError> {
 
 /// Brings ConfigMaps and Secrets up to date. One that is gone keeps its last files, as with a real kubelet.
 pub(super) fn refresh(sources: Sources<'_>, volumes: &Volumes) {
-    for volume in specs(sources.pod).filter(|volume| volume.get(EMPTY_DIR).is_none()) {
+    let own = |volume: &&Value| volume.get(EMPTY_DIR).is_none() && volume.get("persistentVolumeClaim").is_none();
+    for volume in specs(sources.pod).filter(own) {
         if let (Some(mounted), Ok(files)) = (volumes.get(name(volume)), files(sources, volume))
             && let Err(error) = mounted.replace(&files)
         {
@@ -89,10 +102,11 @@ fn source_files(sources: Sources<'_>, kind: &str, source: &Value) -> Result<File
             let mut files = Files::new();
             for item in source.get("items").and_then(Value::as_array).into_iter().flatten() {
                 let path = item.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
-                let Some(reference) = item.pointer("/fieldRef/fieldPath").and_then(Value::as_str) else {
-                    return Err(ConfigError::NotSimulated("a file from resourceFieldRef".to_owned()));
+                let text = match item.pointer("/fieldRef/fieldPath").and_then(Value::as_str) {
+                    Some(reference) => field(sources, reference)?,
+                    None => resource_field(sources.pod, None, &item["resourceFieldRef"])?,
                 };
-                files.insert(path, field(sources, reference)?.into_bytes());
+                files.insert(path, text.into_bytes());
             }
             Ok(files)
         }

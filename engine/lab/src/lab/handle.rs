@@ -58,7 +58,7 @@ impl Lab {
         self.store.clock()
     }
 
-    /// Kinds of objects that the lab holds now and that have no effect in it, such as `envoyfilters.networking.istio.io`, in order.
+    /// Kinds of objects that the lab holds now and that have no effect in it, such as `networkpolicies.networking.k8s.io`, in order.
     pub fn not_simulated(&self) -> Vec<String> {
         let kinds = self.store.resources().into_iter().filter(is_without_effect);
         kinds.map(|resource| resource.to_string()).collect()
@@ -108,11 +108,7 @@ fn is_without_effect(resource: &GroupResource) -> bool {
             | "rbac.authorization.k8s.io",
             _,
         ) => false,
-        (
-            "networking.istio.io",
-            "serviceentries" | "virtualservices" | "destinationrules" | "gateways" | "sidecars",
-        )
-        | ("networking.k8s.io", "networkpolicies") => false,
+        ("networking.istio.io", "serviceentries") => false,
         _ => true,
     }
 }
@@ -133,7 +129,7 @@ mod tests {
         assert!(
             told("", "resourcequotas")
                 && told("autoscaling", "horizontalpodautoscalers")
-                && told("networking.istio.io", "envoyfilters")
+                && told("networking.istio.io", "virtualservices")
         );
         assert!(
             !told("apps", "statefulsets") && !told("batch", "jobs") && !told("networking.istio.io", "serviceentries")

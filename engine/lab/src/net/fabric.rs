@@ -6,7 +6,6 @@ use super::dns::{Answer, DNS_ADDRESS, Zone};
 use super::error::{ResolveError, not_simulated_error};
 use super::host::{HostSpec, PortSpec};
 use super::namespace::{ControlPlane, NetNs, Pod};
-use super::policy::{Direction, End, PolicyTable};
 use super::services::ServiceTable;
 use super::site::Site;
 use super::socket::Socket;
@@ -28,9 +27,6 @@ const NEIGHBOUR_TIMEOUT: Duration = Duration::from_millis(3056);
 
 /// How long the kernel repeats a SYN that nobody answers: six repetitions, doubling from one second.
 const SYN_TIMEOUT: Duration = Duration::from_secs(127);
-
-/// How long a resolver waits for a name server that does not answer: two attempts of five seconds.
-const RESOLVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The addresses of pods: one that no pod has is a neighbour that does not answer.
 const POD_RANGE: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 244, 0, 0), 16);
@@ -64,7 +60,6 @@ struct Tables {
     hosts: BTreeMap<IpAddr, Vec<Arc<Host>>>,
     host_names: BTreeMap<String, IpAddr>,
     services: Arc<ServiceTable>,
-    policies: Arc<PolicyTable>,
     control_plane: Option<Arc<dyn ControlPlane>>,
     /// How often each Service port was dialled: endpoints take turns.
     turns: BTreeMap<SocketAddr, usize>,
@@ -151,11 +146,6 @@ impl Net {
         self.tables().services = Arc::new(services);
     }
 
-    /// Replaces what the network knows about NetworkPolicies.
-    pub fn set_policies(&self, policies: PolicyTable) {
-        self.tables().policies = Arc::new(policies);
-    }
-
     /// Says who makes sidecars.
     pub fn set_control_plane(&self, control_plane: Arc<dyn ControlPlane>) {
         self.tables().control_plane = Some(control_plane);
@@ -169,51 +159,16 @@ impl Net {
         self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The pod that has this address.
-    pub(super) fn pod_at(&self, ip: IpAddr) -> Option<Arc<Pod>> {
-        self.tables().pods.get(&ip).cloned()
-    }
-
-    pub(super) async fn lookup(&self, from: &Pod, name: &str) -> Result<Answer, ResolveError> {
+    pub(super) async fn lookup(&self, namespace: &str, name: &str) -> Result<Answer, ResolveError> {
         if name.parse::<IpAddr>().is_err() {
-            if !self.reaches_dns(from) {
-                sleep(RESOLVER_TIMEOUT).await;
-                return Err(ResolveError::NotFound(name.to_owned()));
-            }
             sleep(ROUND_TRIP).await;
         }
         let tables = self.tables();
-        Zone { services: &tables.services, hosts: &tables.host_names }.resolve(&from.info.namespace, name)
-    }
-
-    /// Whether the pod's policies let it ask the cluster's name server.
-    fn reaches_dns(&self, from: &Pod) -> bool {
-        let labels = BTreeMap::from([("k8s-app".to_owned(), "kube-dns".to_owned())]);
-        let server = End { ip: IpAddr::V4(DNS_ADDRESS), pod: Some(("kube-system", &labels)) };
-        let policies = Arc::clone(&self.tables().policies);
-        policies.allows(Direction::Egress, end(from), server, "UDP", 53)
-    }
-
-    /// Whether policies let packets pass from a pod to an endpoint, and into it if it is a pod.
-    fn passes(&self, from: &Pod, endpoint: SocketAddr) -> bool {
-        // The node reaches every pod, as kubelets do for their probes; it alone has no account.
-        if is_loopback(from, endpoint.ip()) || from.info.service_account.is_empty() {
-            return true;
-        }
-        let (policies, target) = {
-            let tables = self.tables();
-            (Arc::clone(&tables.policies), tables.pods.get(&endpoint.ip()).cloned())
-        };
-        let to = target.as_ref().map_or(End { ip: endpoint.ip(), pod: None }, |pod| end(pod));
-        policies.allows(Direction::Egress, end(from), to, "TCP", endpoint.port())
-            && policies.allows(Direction::Ingress, to, end(from), "TCP", endpoint.port())
+        Zone { services: &tables.services, hosts: &tables.host_names }.resolve(namespace, name)
     }
 
     pub(super) async fn dial(&self, from: &Pod, destination: SocketAddr) -> io::Result<Socket> {
-        let (mut route, endpoint) = self.route(from, destination);
-        if !self.passes(from, endpoint) {
-            route = Route::Nowhere;
-        }
+        let (route, endpoint) = self.route(from, destination);
         if !is_loopback(from, endpoint.ip()) {
             sleep(ROUND_TRIP).await;
         }
@@ -305,11 +260,6 @@ fn connected(from: &Pod, destination: SocketAddr, endpoint: SocketAddr) -> (Sock
         _ => from.ephemeral(),
     };
     Socket::pair_via(local, destination, endpoint)
-}
-
-/// A pod as policies see it.
-fn end(pod: &Pod) -> End<'_> {
-    End { ip: pod.info.ip, pod: Some((&pod.info.namespace, &pod.info.labels)) }
 }
 
 fn is_loopback(from: &Pod, ip: IpAddr) -> bool {

@@ -99,12 +99,18 @@ impl Container {
         &self.inner.spec
     }
 
+    /// User and group that its processes run as.
+    #[must_use]
+    pub fn user(&self) -> (u32, u32) {
+        self.spec().user.unwrap_or_else(|| self.spec().image.user())
+    }
+
     /// A process that is ready to [`run`](Process::run): the container's command (the first one, which gets number 1) or
     /// one that is started by `exec`.
     #[must_use]
     pub fn process(&self, argv: Vec<String>, stdin: Fd, stdout: Fd, stderr: Fd) -> Process {
         let spec = self.spec();
-        let (uid, gid) = spec.user.unwrap_or_else(|| spec.image.user());
+        let (uid, gid) = self.user();
         let mut env: IndexMap<String, String> = spec.image.env().into_iter().collect();
         env.insert("HOSTNAME".to_owned(), spec.hostname.clone());
         env.extend(spec.env.iter().cloned());

@@ -77,6 +77,9 @@ const DROPPED_ZERO: [&str; 42] = [
     "x-kubernetes-int-or-string",
 ];
 
+/// Times that Go's encoder writes as `null` while they are not set: of pods' and Jobs' conditions, and of Events.
+const WRITTEN_AS_NULL: [&str; 4] = ["lastProbeTime", "eventTime", "firstTimestamp", "lastTimestamp"];
+
 impl Decoded {
     /// Decodes a built-in object: drops nulls and unknown fields, writes structs that Go always writes, leaves out what Go omits.
     pub(crate) fn builtin(node: Node<'_>, object: &mut Value) -> Self {
@@ -128,7 +131,9 @@ impl Decoded {
                 continue;
             };
             if value.is_null() {
-                dropped.push(name.clone());
+                if !WRITTEN_AS_NULL.contains(&name.as_str()) {
+                    dropped.push(name.clone());
+                }
                 continue;
             }
             self.value(property, value, &place.member(name, node), spec || name == "spec");

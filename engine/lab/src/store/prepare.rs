@@ -178,10 +178,16 @@ impl<'a> Preparation<'a> {
             let counted =
                 members.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status" | "apiVersion" | "kind"));
             let mut counted: Vec<_> = counted.map(|(name, value)| (name.clone(), value.clone())).collect();
+            if self.resource.plural == "pods" {
+                // To be given a node is no change of what a pod is to be.
+                for spec in counted.iter_mut().filter_map(|(_, value)| value.as_object_mut()) {
+                    spec.shift_remove("nodeName");
+                }
+            }
             counted.sort_by(|a, b| a.0.cmp(&b.0));
             counted
         };
-        if old.get("spec") == new.get("spec") && counted(old) == counted(new) {
+        if counted(old) == counted(new) {
             return;
         }
         let generation = old.pointer("/metadata/generation").and_then(Value::as_u64).unwrap_or(0) + 1;

@@ -9,9 +9,9 @@ use futures::Stream;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
 
-use super::container::choose;
+use super::container::{choose, placed};
 use super::host::{ContainerLog, LogEntry, PodHost};
-use crate::api::{Body, Query, streamed_text};
+use crate::api::{Body, Query, streamed_text, text_response};
 use crate::status::{Cause, Status};
 use crate::store::Store;
 
@@ -27,7 +27,7 @@ struct Options {
     limit: Option<u64>,
 }
 
-/// Answers a request for a log.
+/// Answers a request for a log. Its options are judged before anything is looked for.
 pub(crate) fn logs(
     store: &Store,
     pods: &dyn PodHost,
@@ -35,23 +35,14 @@ pub(crate) fn logs(
     pod: &str,
     query: &Query,
 ) -> Result<Response<Body>, Status> {
-    let container = choose_after_options(store, namespace, pod, query)?;
-    let (container, options) = container;
+    let options = options(query, pod, store.clock().now())?;
+    let container = choose(store, namespace, pod, query.get("container"))?;
+    if placed(store, namespace, pod).is_err() {
+        // Without a node there is nowhere to ask, which is no error.
+        return Ok(text_response(StatusCode::NO_CONTENT, ""));
+    }
     let log = pods.logs(namespace, pod, &container, query.flag("previous"))?;
     Ok(streamed_text(StatusCode::OK, Reader::new(log, options).into_stream()))
-}
-
-/// The pod must exist before its options are judged, and they are judged before the container is chosen.
-fn choose_after_options(store: &Store, namespace: &str, pod: &str, query: &Query) -> Result<(String, Options), Status> {
-    let asked = query.get("container");
-    let chosen = choose(store, namespace, pod, asked);
-    if let Err(status) = &chosen
-        && status.code == 404
-    {
-        return Err(status.clone());
-    }
-    let options = options(query, pod, store.clock().now())?;
-    Ok((chosen?, options))
 }
 
 fn options(query: &Query, pod: &str, now: Timestamp) -> Result<Options, Status> {
@@ -59,10 +50,7 @@ fn options(query: &Query, pod: &str, now: Timestamp) -> Result<Options, Status> 
     let (tail, limit, seconds) =
         (query.integer("tailLines")?, query.integer("limitBytes")?, query.integer("sinceSeconds")?);
     let since_time = match query.get("sinceTime") {
-        Some(text) => Some(
-            text.parse::<Timestamp>()
-                .map_err(|error| Status::bad_request(format!("parsing time {text:?} as RFC 3339: {error}")))?,
-        ),
+        Some(text) => Some(text.parse::<Timestamp>().map_err(|_| Status::bad_request(unlike_a_time(text)))?),
         None => None,
     };
     if let Some(tail) = tail.filter(|tail| *tail < 0) {
@@ -75,6 +63,10 @@ fn options(query: &Query, pod: &str, now: Timestamp) -> Result<Options, Status> 
         causes.push(Cause::forbidden("[]", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
     } else if let Some(seconds) = seconds.filter(|seconds| *seconds < 1) {
         causes.push(Cause::invalid("sinceSeconds", &seconds.into(), "must be greater than 0"));
+    }
+    if query.get("stream").is_some() {
+        // The gate PodLogsQuerySplitStreams is closed by default.
+        causes.push(Cause::forbidden("stream", "may not be specified"));
     }
     if !causes.is_empty() {
         return Err(Status::invalid("", "PodLogOptions", pod, causes));
@@ -91,6 +83,11 @@ fn options(query: &Query, pod: &str, now: Timestamp) -> Result<Options, Status> 
     Ok(Options { follow, timestamps, since, tail: unsigned(tail), limit: unsigned(limit) })
 }
 
+/// What Go says of a text that is no time at all.
+fn unlike_a_time(text: &str) -> String {
+    format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\"")
+}
+
 /// A reader's place in a log.
 struct Reader {
     log: ContainerLog,
@@ -98,12 +95,14 @@ struct Reader {
     next: u64,
     left: u64,
     over: bool,
+    /// The next entry begins a line, and is no further piece of a long one.
+    at_start: bool,
 }
 
 impl Reader {
     fn new(log: ContainerLog, options: Options) -> Self {
         let left = options.limit.unwrap_or(u64::MAX);
-        let mut reader = Self { log, options, next: 0, left, over: left == 0 };
+        let mut reader = Self { log, options, next: 0, left, over: left == 0, at_start: true };
         if let Some(tail) = reader.options.tail {
             reader.next = reader.tail_start(tail);
         }
@@ -163,13 +162,15 @@ impl Reader {
 
     fn text(&mut self, entries: &[LogEntry]) -> Bytes {
         let mut out = BytesMut::new();
+        let mut at_start = self.at_start;
         for entry in entries.iter().filter(|entry| self.is_wanted(entry)) {
-            if self.options.timestamps {
+            if self.options.timestamps && std::mem::replace(&mut at_start, entry.line.ends_with(b"\n")) {
                 out.extend_from_slice(rfc3339_nanos(entry.stamp).as_bytes());
                 out.extend_from_slice(b" ");
             }
             out.extend_from_slice(&entry.line);
         }
+        self.at_start = at_start;
         let size = u64::try_from(out.len()).unwrap_or(u64::MAX);
         if size >= self.left {
             out.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));

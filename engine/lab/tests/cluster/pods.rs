@@ -67,7 +67,71 @@ async fn a_pod_looks_as_in_life() {
     assert_eq!(container["containerID"].as_str().unwrap().len(), "containerd://".len() + 64);
     let mut reasons = cluster.reasons().await;
     reasons.sort();
-    assert_eq!(reasons, ["Created", "Pulled", "Scheduled", "Started"]);
+    assert_eq!(reasons, ["Created", "Pulled", "Pulling", "Scheduled", "Started"]);
+}
+
+/// What clients of 1.36 see of each container besides its state (`convertToAPIContainerStatuses` of its kubelet).
+#[tokio::test(start_paused = true)]
+async fn a_status_has_the_fields_of_this_release() {
+    let cluster = with(json!({
+        "command": ["sh", "-c", "echo last words > /dev/termination-log; exit 1"], "restartPolicy": "Never",
+        "resources": {"requests": {"cpu": "100m"}}, "securityContext": {"runAsUser": 0},
+    }))
+    .await;
+    let status = cluster.status().await;
+    assert_eq!((&status["observedGeneration"], &status["phase"]), (&json!(1), &json!("Failed")));
+    let ready = &status["conditions"][2];
+    assert_eq!((&ready["type"], &ready["reason"]), (&json!("Ready"), &json!("PodFailed")));
+    assert_eq!((&ready["observedGeneration"], ready.get("message")), (&json!(1), None));
+    let container = &status["containerStatuses"][0];
+    assert_eq!(container["allocatedResources"], json!({"cpu": "100m"}));
+    assert_eq!(container["resources"], json!({"requests": {"cpu": "100m"}}));
+    assert_eq!(container["user"], json!({"linux": {"uid": 0, "gid": 0, "supplementalGroups": [0, 10]}}));
+    assert_eq!(container["volumeMounts"][0]["recursiveReadOnly"], "Disabled");
+    assert_eq!(container["state"]["terminated"]["message"], "last words\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sidecar_ends_with_what_it_stands_by() {
+    let init = json!([
+        {"name": "side", "image": "busybox", "restartPolicy": "Always", "command": ["sleep", "1000"]},
+    ]);
+    let cluster = with(json!({"initContainers": init, "restartPolicy": "Never", "command": ["sleep", "5"]})).await;
+    seconds(2).await;
+    assert_eq!(cluster.status().await["phase"], "Running");
+    seconds(40).await;
+    let status = cluster.status().await;
+    assert_eq!(status["phase"], "Succeeded", "{status}");
+    assert!(status["initContainerStatuses"][0]["state"]["terminated"].is_object(), "{status}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_init_container_that_fails_for_good_fails_the_pod() {
+    let init = json!([{"name": "i", "image": "busybox", "command": ["sh", "-c", "exit 3"]}]);
+    let cluster = with(json!({"initContainers": init, "restartPolicy": "Never"})).await;
+    let status = cluster.status().await;
+    assert_eq!(status["phase"], "Failed");
+    assert_eq!(status["containerStatuses"][0]["state"]["waiting"]["reason"], "PodInitializing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_and_probes_end_a_container_in_the_kubelets_words() {
+    let cluster = with(json!({
+        "command": ["sleep", "1000"], "terminationGracePeriodSeconds": 1,
+        "livenessProbe": {"exec": {"command": ["sh", "-c", "echo nope; exit 1"]}, "periodSeconds": 1, "failureThreshold": 1},
+        "lifecycle": {"postStart": {"exec": {"command": ["touch", "/started"]}}},
+    }))
+    .await;
+    seconds(8).await;
+    let api: Api<Event> = Api::default_namespaced(cluster.client.clone());
+    let events = api.list(&ListParams::default()).await.expect("events are listed");
+    let messages: Vec<String> = events.items.into_iter().filter_map(|event| event.message).collect();
+    for expected in
+        ["Liveness probe failed: nope\n", "Container c failed liveness probe, will be restarted", "Container started"]
+    {
+        assert!(messages.iter().any(|message| message == expected), "{expected}: {messages:?}");
+    }
+    assert!(cluster.state().await["lastState"]["terminated"].is_object());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,6 @@
 
 mod cases;
 mod support;
-mod tasks;
 
 use cases::cases;
 use support::Cluster;
