@@ -20,6 +20,7 @@ mod printf;
 mod registry;
 mod sed;
 mod tail;
+mod tar;
 mod test;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 //!
 //! Invariant: the table says what the lab can run; what an image holds is said by the image.
 
-use super::{basic, cat, curl, digest, echo, env, files, grep, head, kill, list, printf, sed, tail, test, text, who};
+use super::{
+    basic, cat, curl, digest, echo, env, files, grep, head, kill, list, printf, sed, tail, tar, test, text, who,
+};
 use crate::process::{Exit, Process};
 use crate::shell;
 use futures::future::BoxFuture;
@@ -59,6 +61,7 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
         "squid" => main!(crate::squid::main),
         "stat" => main!(list::stat),
         "tail" => main!(tail::main),
+        "tar" => main!(tar::tar),
         "tee" => main!(cat::tee),
         "timeout" => main!(env::timeout),
         "touch" => main!(files::touch),
