@@ -22,7 +22,7 @@ pub struct OpenOptions {
     pub create: bool,
     /// Its content is thrown away.
     pub truncate: bool,
-    /// Permission bits of a file that is made.
+    /// Permission bits of a file that is made, before the umask takes some away.
     pub mode: u32,
 }
 
@@ -30,19 +30,19 @@ impl OpenOptions {
     /// For reading only.
     #[must_use]
     pub fn reading() -> Self {
-        Self { read: true, write: false, append: false, create: false, truncate: false, mode: 0o644 }
+        Self { read: true, write: false, append: false, create: false, truncate: false, mode: 0o666 }
     }
 
     /// For writing a new content, as `>` of a shell does.
     #[must_use]
     pub fn writing() -> Self {
-        Self { read: false, write: true, append: false, create: true, truncate: true, mode: 0o644 }
+        Self { read: false, write: true, append: false, create: true, truncate: true, mode: 0o666 }
     }
 
     /// For writing at the end, as `>>` of a shell does.
     #[must_use]
     pub fn appending() -> Self {
-        Self { read: false, write: true, append: true, create: true, truncate: false, mode: 0o644 }
+        Self { read: false, write: true, append: true, create: true, truncate: false, mode: 0o666 }
     }
 }
 

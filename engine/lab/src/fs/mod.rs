@@ -14,6 +14,6 @@ mod walk;
 
 pub use error::FsError;
 pub use file::{File, OpenOptions};
-pub use path::{file_name, join, parent};
+pub use path::{file_name, join, normal, parent};
 pub use view::{Changes, Entry, Fs, Mount};
 pub use volume::{Device, FileType, Metadata, Volume};

@@ -1,6 +1,6 @@
 //! Paths as plain text: joining and taking apart, without looking at any file.
 //!
-//! Invariant: purely lexical; `..` is never folded here, since a symbolic link may stand before it.
+//! Invariant: purely lexical; `..` is folded by [`normal`] alone, since a symbolic link may stand before it.
 
 /// `path` as seen from `base`: `path` itself if it is absolute, else `base/path`.
 #[must_use]
@@ -12,6 +12,20 @@ pub fn join(base: &str, path: &str) -> String {
     } else {
         format!("{base}/{path}")
     }
+}
+
+/// An absolute path with `.` and `..` folded as `cd -L` folds them, whatever links stand before.
+#[must_use]
+pub fn normal(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for part in components(path) {
+        if part == ".." {
+            kept.pop();
+        } else {
+            kept.push(part);
+        }
+    }
+    format!("/{}", kept.join("/"))
 }
 
 /// The last component, without trailing slashes; `/` for the root.

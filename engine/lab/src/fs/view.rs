@@ -10,11 +10,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
+/// What new files lack: writing by others than their owner.
+const DEFAULT_UMASK: u32 = 0o022;
+
 /// A container's file system. Clones share the same files; [`Fs::as_user`] changes only whose rights count.
 #[derive(Clone)]
 pub struct Fs {
     mounts: Arc<Mutex<BTreeMap<String, Place>>>,
     user: (u32, u32),
+    umask: u32,
 }
 
 /// A volume at a place in the tree.
@@ -64,13 +68,29 @@ impl Fs {
     #[must_use]
     pub fn over(volume: Volume) -> Self {
         let root = Place { volume, inode: ROOT, read_only: false };
-        Self { mounts: Arc::new(Mutex::new(BTreeMap::from([("/".to_owned(), root)]))), user: (0, 0) }
+        Self {
+            mounts: Arc::new(Mutex::new(BTreeMap::from([("/".to_owned(), root)]))),
+            user: (0, 0),
+            umask: DEFAULT_UMASK,
+        }
     }
 
     /// The same files with the rights of another user.
     #[must_use]
     pub fn as_user(&self, uid: u32, gid: u32) -> Self {
-        Self { mounts: Arc::clone(&self.mounts), user: (uid, gid) }
+        Self { mounts: Arc::clone(&self.mounts), user: (uid, gid), umask: self.umask }
+    }
+
+    /// The same files; what is made through this view lacks the permission bits of `umask`.
+    #[must_use]
+    pub fn with_umask(&self, umask: u32) -> Self {
+        Self { umask: umask & 0o777, ..self.clone() }
+    }
+
+    /// The permission bits that new files and directories lack.
+    #[must_use]
+    pub fn umask(&self) -> u32 {
+        self.umask
     }
 
     /// Whose rights count: user and group number.
@@ -204,7 +224,9 @@ impl Fs {
     /// As of `open(2)`.
     pub fn open(&self, path: &str, options: OpenOptions) -> Result<File, FsError> {
         let place = match self.place(path, true) {
-            Err(FsError::NotFound) if options.create && !path.ends_with('/') => self.create(path, options.mode)?,
+            Err(FsError::NotFound) if options.create && !path.ends_with('/') => {
+                self.create(path, options.mode & !self.umask)?
+            }
             other => other?,
         };
         let tree = place.volume.tree();

@@ -150,15 +150,15 @@ impl Fs {
         Err(FsError::TooManyLinks)
     }
 
-    /// Makes a directory.
+    /// Makes a directory with these permission bits, less those of the umask.
     ///
     /// # Errors
     /// As of `mkdir(2)`.
     pub fn create_dir(&self, path: &str, mode: u32) -> Result<(), FsError> {
-        self.add(path.trim_end_matches('/'), Kind::Directory(BTreeMap::new()), mode).map(|_| ())
+        self.add(path.trim_end_matches('/'), Kind::Directory(BTreeMap::new()), mode & !self.umask()).map(|_| ())
     }
 
-    /// Makes a directory (mode 0755) and those above it that are missing.
+    /// Makes a directory (mode 0777 less the umask) and those above it that are missing.
     ///
     /// # Errors
     /// As of `mkdir(2)`; a directory that is there already is no error.
@@ -170,7 +170,7 @@ impl Fs {
         if parent != path && parent != "." && !self.is_dir(parent) {
             self.create_dir_all(parent)?;
         }
-        self.create_dir(path, 0o755)
+        self.create_dir(path, 0o777)
     }
 
     /// Makes a symbolic link.

@@ -3,6 +3,7 @@
 //! Invariant: commands are files like others, so `PATH`, `ls` and `test -x` see what they would see in life.
 
 use super::applets::{self, NETSHOOT, PROXY, SQUID};
+use super::known::{self, Base};
 use super::{Family, Image};
 use crate::fs::{Device, Fs, FsError};
 
@@ -31,10 +32,12 @@ impl Image {
         for (name, number) in [("stdin", 0), ("stdout", 1), ("stderr", 2)] {
             fs.add_device(&format!("/dev/{name}"), Device::Descriptor(number))?;
         }
-        if self.is_busybox() {
-            self.install_busybox(fs)?;
-        } else {
-            self.install_debian(fs)?;
+        if !matches!(self.family, Family::Known(known) if known.base(self.reference.tag()) == Base::Scratch) {
+            if self.is_busybox() {
+                self.install_busybox(fs)?;
+            } else {
+                self.install_debian(fs)?;
+            }
         }
         self.install_own(fs)?;
         let (passwd, group) = self.accounts();
@@ -102,6 +105,41 @@ impl Image {
                 fs.set_owner("/var/spool/squid", 13, 13)?;
                 programs(fs, "/usr/sbin", SQUID)
             }
+            Family::Known(known) => {
+                fs.create_dir_all(known.working_dir)?;
+                for (path, program) in known.programs {
+                    fs.create_dir_all(crate::fs::parent(path))?;
+                    // Such as perl, which Debian has already.
+                    match fs.add_program(path, program) {
+                        Ok(()) | Err(FsError::AlreadyExists) => {}
+                        Err(error) => return Err(error),
+                    }
+                    self.install_content(fs, program)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The files that a server finds in its image.
+    fn install_content(&self, fs: &Fs, program: &str) -> Result<(), FsError> {
+        match program {
+            "nginx" => {
+                for dir in ["/etc/nginx/conf.d", "/usr/share/nginx/html", "/var/log/nginx", "/docker-entrypoint.d"] {
+                    fs.create_dir_all(dir)?;
+                }
+                fs.symlink("/dev/stdout", "/var/log/nginx/access.log")?;
+                fs.symlink("/dev/stderr", "/var/log/nginx/error.log")?;
+                fs.write("/docker-entrypoint.sh", known::NGINX_ENTRYPOINT.as_bytes())?;
+                fs.set_mode("/docker-entrypoint.sh", 0o755)?;
+                fs.write("/etc/nginx/conf.d/default.conf", known::NGINX_CONF.as_bytes())?;
+                fs.write("/usr/share/nginx/html/index.html", known::NGINX_PAGE.as_bytes())
+            }
+            "httpd" => {
+                fs.create_dir_all("/usr/local/apache2/htdocs")?;
+                fs.write("/usr/local/apache2/htdocs/index.html", known::HTTPD_PAGE.as_bytes())
+            }
+            _ => Ok(()),
         }
     }
 

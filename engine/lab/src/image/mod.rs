@@ -4,10 +4,13 @@
 
 mod applets;
 mod install;
+mod known;
 mod reference;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use known::NGINX_CONF;
+use known::{Base, Known};
 pub use reference::Reference;
 use std::fmt;
 use std::sync::Arc;
@@ -45,6 +48,8 @@ pub(crate) enum Family {
     Squid,
     /// `istio/proxyv2`
     Proxy,
+    /// One of the table of public images.
+    Known(&'static Known),
 }
 
 /// An image; clones are the same image.
@@ -76,7 +81,7 @@ impl Image {
             ("docker.io", "nicolaka/netshoot") => Family::Netshoot,
             ("docker.io", "sameersbn/squid" | "ubuntu/squid" | "b4tman/squid") => Family::Squid,
             ("docker.io", "istio/proxyv2") | ("gcr.io", "istio-release/proxyv2") => Family::Proxy,
-            _ => return Err(unknown()),
+            (registry, repository) => Family::Known(Known::find(registry, repository).ok_or_else(unknown)?),
         };
         Ok(Self { reference: Arc::new(reference), family })
     }
@@ -96,6 +101,8 @@ impl Image {
             // b4tman/squid is built on Alpine, the other two on Ubuntu.
             Family::Squid if self.reference.repository() == "b4tman/squid" => Flavour::BusyBox,
             Family::Squid => Flavour::Gnu,
+            Family::Known(known) if known.base(self.reference.tag()) == Base::Alpine => Flavour::BusyBox,
+            Family::Known(_) => Flavour::Gnu,
         }
     }
 
@@ -112,6 +119,7 @@ impl Image {
             Family::Curl => &["/entrypoint.sh"],
             Family::Squid => &["/usr/sbin/squid"],
             Family::Proxy => &["/usr/local/bin/pilot-agent"],
+            Family::Known(known) => known.entrypoint,
             _ => &[],
         };
         entrypoint.iter().map(|&word| word.to_owned()).collect()
@@ -128,6 +136,7 @@ impl Image {
             Family::Netshoot => &["zsh"],
             Family::Squid => &["-N"],
             Family::Proxy => &[],
+            Family::Known(known) => known.command,
         };
         command.iter().map(|&word| word.to_owned()).collect()
     }
@@ -158,8 +167,17 @@ impl Image {
         match self.family {
             Family::Curl => "/home/curl_user",
             Family::Netshoot => "/root",
+            Family::Known(known) => known.working_dir,
             _ => "/",
         }
+    }
+
+    /// The version of what a public image runs: its tag's, if that starts with one, else the newest that is known.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        let Family::Known(known) = self.family else { return "" };
+        let tag = self.reference.tag().map(|tag| tag.split('-').next().unwrap_or_default());
+        tag.filter(|tag| is_version(tag)).unwrap_or(known.version)
     }
 
     /// The variables that the image and the container runtime give.
@@ -196,7 +214,8 @@ impl Image {
     #[must_use]
     pub fn knows_absence_of(&self, name: &str) -> bool {
         match self.family {
-            Family::Netshoot | Family::Squid | Family::Proxy => applets::is_no_program(name),
+            Family::Known(known) if known.base(self.reference.tag()) == Base::Scratch => true,
+            Family::Netshoot | Family::Squid | Family::Proxy | Family::Known(_) => applets::is_no_program(name),
             _ => true,
         }
     }

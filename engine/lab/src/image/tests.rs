@@ -28,9 +28,15 @@ fn references_name_the_same_image_in_every_spelling() {
 
 #[test]
 fn other_images_are_not_simulated() {
-    for unknown in
-        ["nginx", "localhost:5000/busybox", "example.com/curlimages/curl", "", "Bad/Name", "busybox:", "a//b"]
-    {
+    for unknown in [
+        "example.com/nginx",
+        "localhost:5000/busybox",
+        "example.com/curlimages/curl",
+        "",
+        "Bad/Name",
+        "busybox:",
+        "a//b",
+    ] {
         let error = Image::lookup(unknown).unwrap_err();
         assert_eq!(error.to_string(), format!("not simulated: image {unknown}"));
     }
@@ -50,6 +56,11 @@ fn every_image_lays_down_a_shell_it_can_execute() {
         "ubuntu/squid:5.2",
         "b4tman/squid",
         "docker.io/istio/proxyv2:1.30.3",
+        "nginx",
+        "nginx:1.27-alpine",
+        "httpd:2.4",
+        "perl:5.34.0",
+        "registry.k8s.io/e2e-test-images/agnhost:2.53",
     ];
     for reference in references {
         let fs = Fs::new(Clock::fixed(Timestamp::UNIX_EPOCH));

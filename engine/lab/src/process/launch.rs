@@ -96,7 +96,9 @@ impl Process {
                 Executable::Script { interpreter, argument } => {
                     let mut argv = vec![interpreter.clone()];
                     argv.extend(argument);
-                    argv.push(path);
+                    // The kernel hands on the path as it was given.
+                    let given = self.argv.first().filter(|name| name.contains('/')).cloned();
+                    argv.push(given.unwrap_or(path));
                     argv.extend(self.args().iter().cloned());
                     self.argv = argv;
                     match self.locate(&interpreter) {
@@ -140,17 +142,21 @@ impl Process {
     }
 
     /// Keeps this process in the container's table while `body` runs, and ends it when a signal says so.
-    pub(crate) async fn supervise(self, body: impl Future<Output = Exit> + Send) -> Exit {
+    ///
+    /// It is in the table from this call on, even if the future it returns is polled only later.
+    pub(crate) fn supervise(self, body: impl Future<Output = Exit> + Send) -> impl Future<Output = Exit> + Send {
         let (guard, signals) = self.container.enter(&self);
         let (container, pid) = (self.container.clone(), self.pid);
         drop(self);
-        let exit = tokio::select! {
-            biased;
-            signal = killed(signals, || container.handles_signals(pid)) => Exit::Signal(signal),
-            exit = body => exit,
-        };
-        drop(guard);
-        exit
+        async move {
+            let exit = tokio::select! {
+                biased;
+                signal = killed(signals, || container.handles_signals(pid)) => Exit::Signal(signal),
+                exit = body => exit,
+            };
+            drop(guard);
+            exit
+        }
     }
 }
 

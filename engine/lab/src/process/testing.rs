@@ -50,11 +50,23 @@ pub(crate) fn container_in(image: &str, net: NetNs) -> Container {
 
 /// Runs a command in the container with this input until it ends and everything it wrote is read.
 pub(crate) async fn run_in(container: &Container, argv: &[&str], input: &[u8]) -> Output {
+    run(container, None, argv, input).await
+}
+
+/// Runs a command in a directory, without input.
+pub(crate) async fn run_at(container: &Container, dir: &str, argv: &[&str]) -> Output {
+    run(container, Some(dir), argv, b"").await
+}
+
+async fn run(container: &Container, dir: Option<&str>, argv: &[&str], input: &[u8]) -> Output {
     let (stdin, feed) = Fd::pipe();
     let (out, stdout) = Fd::pipe();
     let (err, stderr) = Fd::pipe();
     let argv = argv.iter().map(|&word| word.to_owned()).collect();
-    let process = container.process(argv, stdin, stdout, stderr);
+    let mut process = container.process(argv, stdin, stdout, stderr);
+    if let Some(dir) = dir {
+        dir.clone_into(&mut process.cwd);
+    }
     let input = input.to_vec();
     let (exit, (), stdout, stderr) = tokio::join!(
         process.run(),

@@ -29,7 +29,7 @@ pub(super) async fn sleep(process: Process) -> Exit {
                 return process.fail(1, format!("invalid number '{arg}'")).await;
             }
             None => {
-                process.warn(format!("sleep: invalid time interval \u{2018}{arg}\u{2019}\n")).await;
+                process.warn(format!("sleep: invalid time interval '{arg}'\n")).await;
                 process.warn("Try 'sleep --help' for more information.\n").await;
                 return Exit::FAILURE;
             }

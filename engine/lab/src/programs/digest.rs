@@ -1,4 +1,4 @@
-//! `base64`, `sha256sum`, `getent`.
+//! `base64`, `md5sum` and its like, `getent`.
 //!
 //! Invariant: file contents are taken as bytes, never as text.
 
@@ -8,7 +8,9 @@ use super::text::ended;
 use crate::process::{Exit, Process};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
 
 /// `base64 [-d] [-w N] [FILE]`
 pub(super) async fn base64(process: Process) -> Exit {
@@ -44,17 +46,31 @@ async fn coded(process: &Process) -> Result<Exit, Exit> {
     Ok(Exit::SUCCESS)
 }
 
-/// `sha256sum [FILE...]`
-pub(super) async fn sha256sum(process: Process) -> Exit {
-    let opts = match Opts::parse(&process, "", &[]) {
+/// The sum of some bytes, in the way that the program's name says.
+fn hex_sum(name: &str, data: &[u8]) -> String {
+    let bytes = match name {
+        "md5sum" => Md5::digest(data).to_vec(),
+        "sha1sum" => Sha1::digest(data).to_vec(),
+        "sha512sum" => Sha512::digest(data).to_vec(),
+        _ => Sha256::digest(data).to_vec(),
+    };
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `md5sum`, `sha1sum`, `sha256sum`, `sha512sum`: `[-c] [FILE...]`
+pub(super) async fn sum(process: Process) -> Exit {
+    let opts = match Opts::parse(&process, "c", &[("check", 'c')]) {
         Ok(opts) => opts,
         Err(exit) => return exit,
     };
+    if opts.has('c') {
+        return ended(check(&process, opts.operands).await);
+    }
     let mut exit = Exit::SUCCESS;
     for operand in or_stdin(opts.operands) {
         match process.read_whole(&operand).await {
             Ok(data) => {
-                let sum: String = Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect();
+                let sum = hex_sum(process.name(), &data);
                 if let Err(exit) = process.print(format!("{sum}  {operand}\n")).await {
                     return exit;
                 }
@@ -64,6 +80,33 @@ pub(super) async fn sha256sum(process: Process) -> Exit {
         }
     }
     exit
+}
+
+/// Compares files with the sums in a list.
+async fn check(process: &Process, lists: Vec<String>) -> Result<Exit, Exit> {
+    let (mut wrong, mut total) = (0, 0);
+    for list in or_stdin(lists) {
+        let text = String::from_utf8_lossy(&process.read_whole(&list).await?).into_owned();
+        for line in text.lines() {
+            let Some((sum, file)) = line.split_once("  ") else {
+                return Err(Exit::not_simulated("a list of sums in another form"));
+            };
+            let data = process.read_whole(file).await?;
+            let same = hex_sum(process.name(), &data) == sum;
+            total += 1;
+            wrong += usize::from(!same);
+            process.print(format!("{file}: {}\n", if same { "OK" } else { "FAILED" })).await?;
+        }
+    }
+    if wrong == 0 {
+        return Ok(Exit::SUCCESS);
+    }
+    let text = if process.image.is_busybox() {
+        format!("WARNING: {wrong} of {total} computed checksums did NOT match")
+    } else {
+        format!("WARNING: {wrong} computed checksum{} did NOT match", if wrong == 1 { "" } else { "s" })
+    };
+    Ok(process.fail(1, text).await)
 }
 
 /// `getent hosts NAME...`, as glibc prints it.

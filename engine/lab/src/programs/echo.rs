@@ -2,7 +2,7 @@
 //!
 //! Invariant: dash reads backslashes and knows only `-n`; GNU and BusyBox read them only after `-e`.
 
-use crate::process::{Exit, Process};
+use crate::process::{Exit, IoError, Process, SIGPIPE};
 
 /// `/bin/echo` of GNU, and BusyBox's, builtin or not.
 pub(super) async fn main(process: Process) -> Exit {
@@ -38,9 +38,12 @@ async fn say(process: &Process, args: &[String], newline: bool, escapes: bool) -
     if newline && !stopped {
         out.push(b'\n');
     }
-    match process.print(out).await {
+    match process.stdout().write_all(&out).await {
         Ok(()) => Exit::SUCCESS,
-        Err(exit) => exit,
+        Err(IoError::BrokenPipe) => Exit::Signal(SIGPIPE),
+        // In dash, whose echo reads backslashes, this is all one learns.
+        Err(_) if escapes && !process.image.is_busybox() => process.fail(1, "echo: I/O error").await,
+        Err(error) => process.fail(1, format!("write error: {error}")).await,
     }
 }
 
@@ -85,6 +88,49 @@ pub(super) fn unescape(text: &str) -> (Vec<u8>, bool) {
         }
     }
     (out, false)
+}
+
+/// Reads the backslash sequences of `$'...'`.
+pub(crate) fn ansi_c(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.extend(&rest.as_bytes()[..at]);
+        let escape = &rest[at + 1..];
+        let Some(c) = escape.chars().next() else {
+            out.push(b'\\');
+            rest = escape;
+            break;
+        };
+        let mut used = c.len_utf8();
+        match c {
+            '\'' | '"' | '?' => out.push(c as u8),
+            '0'..='7' => {
+                let (byte, digits) = number(escape.as_bytes(), 8, 3);
+                out.push(byte);
+                used = digits;
+            }
+            'u' | 'U' => {
+                let digits: String = escape[1..]
+                    .chars()
+                    .take(if c == 'u' { 4 } else { 8 })
+                    .take_while(char::is_ascii_hexdigit)
+                    .collect();
+                let scalar = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
+                out.extend(scalar.map(String::from).unwrap_or_default().bytes());
+                used += digits.len();
+            }
+            'x' => {
+                let (byte, digits) = number(&escape.as_bytes()[1..], 16, 2);
+                out.push(byte);
+                used += digits;
+            }
+            c => out.extend(unescape(&format!("\\{c}")).0),
+        }
+        rest = &escape[used..];
+    }
+    out.extend(rest.as_bytes());
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// At most `max` digits of a number; the low byte and how many there were.

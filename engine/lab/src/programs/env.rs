@@ -7,7 +7,7 @@ use super::opts::Opts;
 use crate::process::{Exit, Located, Process, SIGKILL, SIGTERM};
 
 /// Runs a command as a child and gives its ending; 127 or 126 when there is no such program.
-async fn run(process: &Process, child: Process) -> Exit {
+pub(super) async fn run(process: &Process, child: Process) -> Exit {
     let name = child.argv[0].clone();
     let (code, text) = match process.locate(&name) {
         Located::At(path) => return child.run_at(path).await,
@@ -20,9 +20,9 @@ async fn run(process: &Process, child: Process) -> Exit {
     };
     let text = match (process.name(), process.image.is_busybox()) {
         (_, true) => format!("can't execute '{name}': {text}"),
-        ("timeout", false) => format!("failed to run command \u{2018}{name}\u{2019}: {text}"),
+        ("timeout" | "nohup", false) => format!("failed to run command '{name}': {text}"),
         (_, false) if process.name() == "xargs" => format!("{name}: {text}"),
-        (_, false) => format!("\u{2018}{name}\u{2019}: {text}"),
+        (_, false) => format!("'{name}': {text}"),
     };
     process.fail(code, text).await
 }
@@ -83,13 +83,17 @@ pub(super) async fn timeout(process: Process) -> Exit {
         Ok(opts) => opts,
         Err(exit) => return exit,
     };
-    let signal = match opts.value('s').map(super::kill::number) {
+    let signal = match opts.value('s').map(super::signals::number) {
         None => SIGTERM,
         Some(Some(signal)) => signal,
         Some(None) => return Exit::not_simulated("timeout with this signal"),
     };
     let [time, command @ ..] = opts.operands.as_slice() else {
-        return super::usage::incomplete(&process, 125).await;
+        if process.image.is_busybox() {
+            return super::usage::busybox(&process);
+        }
+        process.warn("Try 'timeout --help' for more information.\n").await;
+        return Exit::Code(125);
     };
     let Some(limit) = super::basic::duration(time) else {
         return Exit::not_simulated(format!("timeout {time}"));
@@ -151,7 +155,7 @@ pub(super) async fn xargs(process: Process) -> Exit {
         };
         let with = |items: &[&str]| command.iter().cloned().chain(items.iter().map(|&item| item.to_owned())).collect();
         calls.extend(items.chunks(size).map(with));
-        if items.is_empty() && !opts.has('r') && !process.image.is_busybox() {
+        if items.is_empty() && !opts.has('r') {
             calls.push(command.clone());
         }
     }

@@ -29,6 +29,9 @@ pub(super) async fn mkdir(process: Process) -> Exit {
     let Some(mode) = opts.value('m').map_or(Some(0o755), octal) else {
         return Exit::not_simulated("mkdir -m with this mode");
     };
+    if opts.operands.is_empty() {
+        return super::usage::incomplete(&process, 1).await;
+    }
     let mut exit = Exit::SUCCESS;
     for operand in &opts.operands {
         let path = process.path(operand);
@@ -39,7 +42,7 @@ pub(super) async fn mkdir(process: Process) -> Exit {
             exit = if process.image.is_busybox() {
                 complain(&process, gnu, "can't create directory", operand, error).await
             } else {
-                process.fail(1, format!("{gnu} \u{2018}{operand}\u{2019}: {error}")).await
+                process.fail(1, format!("{gnu} '{operand}': {error}")).await
             };
         }
     }
@@ -56,6 +59,9 @@ pub(super) async fn remove(process: Process) -> Exit {
         return Exit::not_simulated(format!("{} -v", process.name()));
     }
     let only_directories = process.name() == "rmdir";
+    if opts.operands.is_empty() && !opts.has('f') {
+        return super::usage::incomplete(&process, 1).await;
+    }
     let mut exit = Exit::SUCCESS;
     for operand in &opts.operands {
         let path = process.path(operand);

@@ -2,23 +2,35 @@
 //!
 //! Invariant: an option that a real program has and ours lacks ends the program as not simulated, never in another way.
 
+mod awk;
 mod basic;
 mod cat;
 mod curl;
+mod diff;
 mod digest;
+mod dump;
 mod echo;
 mod env;
+mod expr;
 mod files;
 mod grep;
 mod head;
 mod input;
 mod kill;
+mod lines;
 mod list;
+mod machine;
+mod net;
 mod opts;
 mod posix_regex;
 mod printf;
 mod registry;
+mod search;
 mod sed;
+mod seq;
+mod server;
+pub(crate) mod signals;
+mod sort;
 mod tail;
 mod tar;
 mod test;
@@ -28,5 +40,8 @@ mod text;
 mod usage;
 mod who;
 
+pub(crate) use echo::ansi_c;
+pub(crate) use posix_regex::extended as extended_regex;
 pub(crate) use registry::builtin;
 pub use registry::{Main, find};
+pub(crate) use usage::Wording;

@@ -27,6 +27,11 @@ pub(super) fn compile(pattern: &str, syntax: Syntax) -> Result<Regex, Fault> {
     build(&translate(pattern, syntax.extended)?, syntax.ignore_case)
 }
 
+/// An extended expression, as bash's `=~` reads it; `None` when it cannot be used.
+pub(crate) fn extended(pattern: &str) -> Option<Regex> {
+    compile(pattern, Syntax { extended: true, ..Syntax::default() }).ok()
+}
+
 /// Compiles an expression that is already in the crate's own syntax.
 pub(super) fn build(expression: &str, ignore_case: bool) -> Result<Regex, Fault> {
     RegexBuilder::new(expression)

@@ -3,6 +3,7 @@
 //! Invariant: a malformed number prints as what could be read of it, and the status says so.
 
 use super::echo;
+use super::usage::Wording;
 use crate::process::{Exit, Process};
 
 /// How much one call may print.
@@ -20,26 +21,50 @@ struct Spec {
 }
 
 pub(super) async fn main(process: Process) -> Exit {
+    let wording = Wording::of(&process);
+    print(process, wording).await
+}
+
+/// dash's builtin.
+pub(super) async fn dash(process: Process) -> Exit {
+    print(process, Wording::Dash).await
+}
+
+/// bash's builtin.
+pub(super) async fn bash(process: Process) -> Exit {
+    print(process, Wording::Bash).await
+}
+
+async fn print(process: Process, wording: Wording) -> Exit {
     let mut args = process.args();
     if args.first().is_some_and(|arg| arg == "--") {
         args = &args[1..];
+    } else if let Some(option) = args.first().filter(|arg| arg.len() > 1 && arg.starts_with('-')) {
+        match (wording, option.chars().nth(1)) {
+            (Wording::Dash, Some(letter)) => return process.fail(2, format!("Illegal option -{letter}")).await,
+            (Wording::BusyBox, _) => {}
+            _ => return Exit::not_simulated(format!("printf {option}")),
+        }
     }
     let Some((format, args)) = args.split_first() else {
-        return if process.image.is_busybox() {
-            super::usage::busybox(&process)
-        } else {
-            process.warn("printf: usage: printf format [arg ...]\n").await;
-            Exit::Code(2)
+        return match wording {
+            Wording::BusyBox => process.fail(2, "usage: printf FORMAT [ARGUMENT...]").await,
+            Wording::Dash => process.fail(2, "usage: printf format [arg ...]").await,
+            Wording::Bash => process.fail(2, "usage: printf [-v var] format [arguments]").await,
+            Wording::Gnu => super::usage::incomplete(&process, 1).await,
         };
     };
-    if format.starts_with('-') && format.len() > 1 {
-        return Exit::not_simulated(format!("printf {format}"));
-    }
-    let mut run = Run { args, used: 0, out: Vec::new(), complaints: Vec::new(), stopped: false };
+    let mut run = Run { args, used: 0, out: Vec::new(), complaints: Vec::new(), stopped: false, wording };
+    let mut invalid = None;
     loop {
         let before = run.used;
-        if let Err(what) = run.format(format.as_bytes()) {
-            return Exit::not_simulated(format!("printf {what}"));
+        match run.format(format.as_bytes()) {
+            Ok(()) => {}
+            Err(Fault::NotSimulated(what)) => return Exit::not_simulated(format!("printf {what}")),
+            Err(Fault::Invalid(directive)) => {
+                invalid = Some(directive);
+                break;
+            }
         }
         if run.stopped || run.used >= args.len() || run.used == before {
             break;
@@ -51,10 +76,31 @@ pub(super) async fn main(process: Process) -> Exit {
     for complaint in &run.complaints {
         process.warn(format!("printf: {complaint}\n")).await;
     }
-    match process.print(&run.out).await {
-        Ok(()) => Exit::from(run.complaints.is_empty()),
-        Err(exit) => exit,
+    if let Err(exit) = process.print(&run.out).await {
+        return exit;
     }
+    match (invalid, wording) {
+        (Some(directive), Wording::Dash) => process.fail(2, format!("{directive}: invalid directive")).await,
+        (Some(_), Wording::BusyBox) => {
+            let rest = format.split_once('%').map_or("", |(_, rest)| rest);
+            process.fail(1, format!("%{}: invalid format", rest.strip_prefix('z').unwrap_or(rest))).await
+        }
+        (Some(directive), Wording::Bash) => {
+            let letter = directive.chars().last().unwrap_or_default();
+            process.fail(1, format!("`{letter}': invalid format character")).await
+        }
+        (Some(directive), Wording::Gnu) => {
+            process.fail(1, format!("{directive}: invalid conversion specification")).await
+        }
+        (None, _) => Exit::from(run.complaints.is_empty()),
+    }
+}
+
+/// Why a format is not carried out.
+enum Fault {
+    NotSimulated(String),
+    /// The shell lacks this directive.
+    Invalid(String),
 }
 
 struct Run<'a> {
@@ -63,6 +109,7 @@ struct Run<'a> {
     out: Vec<u8>,
     complaints: Vec<String>,
     stopped: bool,
+    wording: Wording,
 }
 
 impl<'a> Run<'a> {
@@ -73,7 +120,12 @@ impl<'a> Run<'a> {
     }
 
     fn number(&mut self) -> i64 {
-        let Some(text) = self.argument() else { return 0 };
+        let Some(text) = self.argument() else {
+            if self.wording == Wording::BusyBox {
+                self.complaints.push("invalid number ''".to_owned());
+            }
+            return 0;
+        };
         if let Some(c) = text.strip_prefix(['\'', '"']).and_then(|rest| rest.chars().next()) {
             return i64::from(u32::from(c));
         }
@@ -90,13 +142,22 @@ impl<'a> Run<'a> {
         let end = digits.find(|c: char| !c.is_digit(base)).unwrap_or(digits.len());
         let value = i64::from_str_radix(&digits[..end], base).unwrap_or(0);
         if digits.is_empty() || end < digits.len() {
-            let what = if end == 0 { "expected numeric value" } else { "not completely converted" };
-            self.complaints.push(format!("{text}: {what}"));
+            self.complaints.push(match (self.wording, end) {
+                (Wording::BusyBox, _) => format!("invalid number '{text}'"),
+                (Wording::Bash, _) => format!("{text}: invalid number"),
+                (Wording::Dash, 0) => format!("{text}: expected numeric value"),
+                (Wording::Dash, _) => format!("{text}: not completely converted"),
+                (Wording::Gnu, 0) => format!("'{text}': expected a numeric value"),
+                (Wording::Gnu, _) => format!("'{text}': value not completely converted"),
+            });
+            if self.wording == Wording::BusyBox {
+                return 0;
+            }
         }
         if negative { -value } else { value }
     }
 
-    fn format(&mut self, format: &[u8]) -> Result<(), String> {
+    fn format(&mut self, format: &[u8]) -> Result<(), Fault> {
         let mut at = 0;
         while at < format.len() && !self.stopped {
             match format[at] {
@@ -123,6 +184,11 @@ impl<'a> Run<'a> {
             return 1 + used;
         }
         let end = match format.get(1) {
+            // dash does not know this one.
+            Some(b'x') if self.wording == Wording::Dash => {
+                self.out.extend(b"\\x");
+                return 2;
+            }
             Some(b'x') => 4.min(format.len()),
             Some(b'"') => {
                 self.out.push(b'"');
@@ -137,7 +203,7 @@ impl<'a> Run<'a> {
         end
     }
 
-    fn conversion(&mut self, format: &[u8]) -> Result<usize, String> {
+    fn conversion(&mut self, format: &[u8]) -> Result<usize, Fault> {
         let mut spec = Spec::default();
         let mut at = 1;
         while let Some(flag) = format.get(at) {
@@ -160,7 +226,7 @@ impl<'a> Run<'a> {
             at += 1 + used;
             spec.precision = usize::try_from(precision).ok();
         }
-        let kind = *format.get(at).ok_or("a format that ends in %")?;
+        let kind = *format.get(at).ok_or_else(|| Fault::NotSimulated("a format that ends in %".to_owned()))?;
         let text = match kind {
             b's' => self.argument().unwrap_or_default().as_bytes().to_vec(),
             b'b' => {
@@ -189,16 +255,31 @@ impl<'a> Run<'a> {
                 let digits = format!("{}{:o}", if spec.alternate { "0" } else { "" }, self.number());
                 return Ok(self.push_number(&spec, false, &digits, at));
             }
-            b'f' => {
-                let text = self.argument().unwrap_or("0");
-                let value: f64 = text.parse().map_err(|_| format!("%f of {text}"))?;
-                format!("{value:.*}", spec.precision.unwrap_or(6)).into_bytes()
+            b'f' | b'e' | b'g' => {
+                let value = self.real()?;
+                let precision = spec.precision.unwrap_or(6).min(64);
+                let digits = match kind {
+                    b'f' => format!("{:.precision$}", value.abs()),
+                    b'e' => scientific(value.abs(), precision),
+                    _ => general(value.abs(), precision),
+                };
+                let spec = Spec { precision: None, ..spec };
+                return Ok(self.push_number(&spec, value.is_sign_negative(), &digits, at));
             }
-            other => return Err(format!("%{}", char::from(other))),
+            b'q' if self.wording == Wording::Bash || self.wording == Wording::Gnu => {
+                return Err(Fault::NotSimulated("%q".to_owned()));
+            }
+            _ => return Err(Fault::Invalid(String::from_utf8_lossy(&format[..=at]).into_owned())),
         };
-        let cut = if kind == b'f' { text.len() } else { spec.precision.unwrap_or(text.len()).min(text.len()) };
+        let cut = spec.precision.unwrap_or(text.len()).min(text.len());
         self.pad(&spec, &text[..cut], b' ');
         Ok(at + 1)
+    }
+
+    /// An argument that is a number with a fraction.
+    fn real(&mut self) -> Result<f64, Fault> {
+        let text = self.argument().unwrap_or("0");
+        text.trim().parse().map_err(|_| Fault::NotSimulated(format!("a fraction of {text}")))
     }
 
     /// A width or precision: digits, or `*` for an argument.
@@ -237,4 +318,33 @@ impl<'a> Run<'a> {
             self.out.extend(text);
         }
     }
+}
+
+/// `%e`
+pub(super) fn scientific(value: f64, precision: usize) -> String {
+    let text = format!("{value:.precision$e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => ('-', digits),
+        None => ('+', exponent),
+    };
+    format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+/// `%g`
+pub(super) fn general(value: f64, precision: usize) -> String {
+    let precision = precision.max(1);
+    let text = scientific(value, precision - 1);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i64 = exponent.parse().unwrap_or(0);
+    let short = |text: &str| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+    };
+    let limit = i64::try_from(precision).unwrap_or(i64::MAX);
+    if exponent < -4 || exponent >= limit {
+        let (_, tail) = text.split_at(mantissa.len());
+        return short(mantissa) + tail;
+    }
+    let decimals = usize::try_from(limit - 1 - exponent).unwrap_or(0);
+    short(&format!("{value:.decimals$}"))
 }

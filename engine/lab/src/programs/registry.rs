@@ -2,8 +2,10 @@
 //!
 //! Invariant: the table says what the lab can run; what an image holds is said by the image.
 
+use super::usage::Wording;
 use super::{
-    basic, cat, curl, digest, echo, env, files, grep, head, kill, list, printf, sed, tail, tar, test, text, who,
+    awk, basic, cat, curl, diff, digest, dump, echo, env, expr, files, grep, head, kill, lines, list, machine, net,
+    printf, search, sed, seq, server, sort, tail, tar, test, text, who,
 };
 use crate::process::{Exit, Process};
 use crate::shell;
@@ -27,6 +29,35 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
     let main: Main = match name {
         "[" | "[[" | "test" => main!(test::main),
         "ash" | "dash" | "sh" => main!(shell::main),
+        "bash" => main!(shell::bash),
+        "awk" | "mawk" | "nawk" => main!(awk::main),
+        "arch" => main!(machine::arch),
+        "cmp" => main!(diff::cmp),
+        "comm" => main!(lines::comm),
+        "diff" => main!(diff::diff),
+        "expr" => main!(expr::main),
+        "find" => main!(search::main),
+        "hd" | "hexdump" => main!(dump::hexdump),
+        "md5sum" | "sha1sum" | "sha256sum" | "sha512sum" => main!(digest::sum),
+        "mktemp" => main!(machine::mktemp),
+        "nc" => main!(net::nc),
+        "nl" => main!(lines::nl),
+        "nohup" => main!(machine::nohup),
+        "nproc" => main!(machine::nproc),
+        "nslookup" => main!(net::nslookup),
+        "od" => main!(dump::od),
+        "paste" => main!(lines::paste),
+        "perl" => main!(machine::perl),
+        "pidof" => main!(machine::pidof),
+        "ps" => main!(machine::ps),
+        "rev" => main!(lines::rev),
+        "tac" => main!(lines::tac),
+        "time" => main!(machine::time),
+        "tty" => main!(machine::tty),
+        "uname" => main!(machine::uname),
+        "wget" => main!(net::wget),
+        "xxd" => main!(dump::xxd),
+        "yes" => main!(lines::yes),
         "base64" => main!(digest::base64),
         "basename" | "dirname" => main!(text::path_part),
         "cat" => main!(cat::cat),
@@ -41,6 +72,16 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
         "false" => main!(basic::fail),
         "getent" => main!(digest::getent),
         "head" => main!(head::main),
+        "agnhost" => main!(server::agnhost),
+        "bootcamp" => main!(server::bootcamp),
+        "hello" => main!(server::hello),
+        "hello-app" => main!(server::hello_app),
+        "helloworld" => main!(server::helloworld),
+        "http-echo" => main!(server::http_echo),
+        "httpd-foreground" => main!(server::httpd),
+        "nginx" => main!(server::nginx),
+        "pause" => main!(server::pause),
+        "redis-server" => main!(server::redis),
         "hostname" => main!(who::hostname),
         "id" => main!(who::id),
         "kill" => main!(kill::main),
@@ -54,10 +95,9 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
         "readlink" | "realpath" => main!(files::readlink),
         "rm" | "rmdir" => main!(files::remove),
         "sed" => main!(sed::main),
-        "seq" => main!(text::seq),
-        "sha256sum" => main!(digest::sha256sum),
+        "seq" => main!(seq::main),
         "sleep" => main!(basic::sleep),
-        "sort" => main!(text::sort),
+        "sort" => main!(sort::main),
         "squid" => main!(crate::squid::main),
         "stat" => main!(list::stat),
         "tail" => main!(tail::main),
@@ -78,9 +118,15 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
 }
 
 /// The entry point of a program that a shell carries out itself, under the shell's own process number.
-pub(crate) fn builtin(name: &str, busybox: bool) -> Option<Main> {
-    match name {
-        "echo" if !busybox => Some(main!(echo::dash)),
-        name => find(name, name),
-    }
+pub(crate) fn builtin(name: &str, wording: Wording) -> Option<Main> {
+    Some(match (name, wording) {
+        ("echo", Wording::Dash) => main!(echo::dash),
+        ("kill", Wording::Dash) => main!(kill::dash),
+        ("kill", Wording::Bash) => main!(kill::bash),
+        ("printf", Wording::Dash) => main!(printf::dash),
+        ("printf", Wording::Bash) => main!(printf::bash),
+        ("[" | "test", Wording::Dash) => main!(test::dash),
+        ("[" | "test", Wording::Bash) => main!(test::bash),
+        (name, _) => return find(name, name),
+    })
 }

@@ -60,7 +60,7 @@ pub(super) async fn main(mut process: Process) -> Exit {
         return if process.image.is_busybox() {
             process.fail(1, format!("invalid number '{text}'")).await
         } else {
-            process.fail(1, format!("invalid number of {what}: \u{2018}{text}\u{2019}")).await
+            process.fail(1, format!("invalid number of {what}: '{text}'")).await
         };
     };
     let operands = or_stdin(opts.operands.clone());

@@ -2,44 +2,65 @@
 //!
 //! Invariant: how many arguments there are decides the meaning first, as POSIX asks.
 
+use super::usage::Wording;
 use crate::fs::{FileType, Metadata};
 use crate::process::{Exit, Process};
+use crate::shell::pattern::Pattern;
 
-/// Why an expression has no truth value.
+/// Why an expression has no truth value; the status is then 2.
 enum Fault {
-    /// The text after `test: `, status 2.
-    Wrong(String),
+    /// An operator without what it needs.
+    ArgumentExpected(String),
+    /// What stands where nothing can: the argument, and the one before it.
+    Unexpected(String, String),
+    BadNumber(String),
+    ClosingParen,
     NotSimulated(String),
 }
 
 pub(super) async fn main(process: Process) -> Exit {
+    let wording = Wording::of(&process);
+    run(process, wording).await
+}
+
+/// dash's builtin.
+pub(super) async fn dash(process: Process) -> Exit {
+    run(process, Wording::Dash).await
+}
+
+/// bash's builtin.
+pub(super) async fn bash(process: Process) -> Exit {
+    run(process, Wording::Bash).await
+}
+
+async fn run(process: Process, wording: Wording) -> Exit {
     let name = process.name().to_owned();
     let mut args: Vec<&str> = process.args().iter().map(String::as_str).collect();
-    if let Some(closing) = match name.as_str() {
+    let closing = match name.as_str() {
         "[" => Some("]"),
         "[[" => Some("]]"),
         _ => None,
-    } {
-        if name == "[[" {
-            return Exit::not_simulated("[[ ]] in a shell script");
-        }
-        if args.pop() != Some(closing) {
-            return process.fail(2, format!("missing {closing}")).await;
-        }
+    };
+    if let Some(closing) = closing
+        && args.pop() != Some(closing)
+    {
+        let text = match wording {
+            Wording::Bash => format!("missing `{closing}'"),
+            Wording::Gnu => format!("missing '{closing}'"),
+            Wording::Dash | Wording::BusyBox => format!("missing {closing}"),
+        };
+        return process.fail(2, text).await;
     }
-    let mut parser = Parser { process: &process, args: &args, at: 0, depth: 0 };
-    let result = parser.whole();
-    match result {
-        Ok(value) => Exit::from(value),
-        Err(Fault::NotSimulated(what)) => Exit::NotSimulated(what),
-        Err(Fault::Wrong(text)) => complain(&process, &name, &text).await,
-    }
-}
-
-async fn complain(process: &Process, name: &str, text: &str) -> Exit {
-    let shell = if process.image.is_busybox() { "sh: " } else { "sh: 1: " };
-    process.warn(format!("{shell}{name}: {text}\n")).await;
-    Exit::Code(2)
+    let mut parser = Parser { process: &process, args: &args, at: 0, depth: 0, wording, patterns: name == "[[" };
+    let text = match parser.whole() {
+        Ok(value) => return Exit::from(value),
+        Err(Fault::NotSimulated(what)) => return Exit::NotSimulated(what),
+        Err(fault) => match parser.told(fault) {
+            Some(text) => text,
+            None => return Exit::not_simulated(format!("the complaint of {name} about {:?}", process.args())),
+        },
+    };
+    process.fail(2, text).await
 }
 
 struct Parser<'a> {
@@ -47,6 +68,9 @@ struct Parser<'a> {
     args: &'a [&'a str],
     at: usize,
     depth: usize,
+    wording: Wording,
+    /// Whether `==` matches a pattern, as in `[[`.
+    patterns: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -55,16 +79,41 @@ impl<'a> Parser<'a> {
             [] => return Ok(false),
             [only] => return Ok(!only.is_empty()),
             ["!", only] => return Ok(only.is_empty()),
-            [left, operator, right] if is_binary(operator) => return self.binary(left, operator, right),
-            ["!", left, operator, right] if is_binary(operator) => return Ok(!self.binary(left, operator, right)?),
+            [operator, operand] if is_unary(operator) => return self.unary(operator, operand),
+            [left, operator, right] if self.is_binary(operator) => return self.binary(left, operator, right),
+            ["!", left, operator, right] if self.is_binary(operator) => return Ok(!self.binary(left, operator, right)?),
             _ => {}
         }
         let value = self.or()?;
         match self.args.get(self.at) {
             None => Ok(value),
-            Some(extra) if self.process.image.is_busybox() => Err(Fault::Wrong(format!("{extra}: unknown operand"))),
-            Some(extra) => Err(Fault::Wrong(format!("{extra}: unexpected operator"))),
+            Some(extra) => {
+                let before = self.args[self.at.saturating_sub(1)];
+                Err(Fault::Unexpected((*extra).to_owned(), before.to_owned()))
+            }
         }
+    }
+
+    /// A complaint in the image's words.
+    fn told(&self, fault: Fault) -> Option<String> {
+        Some(match (fault, self.wording) {
+            (Fault::ArgumentExpected(operator), Wording::Dash | Wording::BusyBox) => {
+                format!("{operator}: argument expected")
+            }
+            (Fault::Unexpected(_, before), Wording::Dash) => format!("{before}: unexpected operator"),
+            (Fault::Unexpected(extra, _), Wording::BusyBox) => format!("{extra}: unknown operand"),
+            (Fault::BadNumber(text), Wording::Dash) => format!("Illegal number: {text}"),
+            (Fault::BadNumber(text), Wording::BusyBox) => format!("{text}: bad number"),
+            (Fault::BadNumber(text), Wording::Bash) => format!("{text}: integer expression expected"),
+            (Fault::BadNumber(text), Wording::Gnu) => format!("invalid integer '{text}'"),
+            (Fault::ClosingParen, Wording::Dash | Wording::BusyBox) => "closing paren expected".to_owned(),
+            (Fault::Unexpected(..) | Fault::ArgumentExpected(_), Wording::Bash) => match *self.args {
+                [first, _] => format!("{first}: unary operator expected"),
+                [_, operator, _] => format!("{operator}: binary operator expected"),
+                _ => "too many arguments".to_owned(),
+            },
+            _ => return None,
+        })
     }
 
     fn next(&mut self) -> Option<&'a str> {
@@ -75,7 +124,7 @@ impl<'a> Parser<'a> {
 
     fn or(&mut self) -> Result<bool, Fault> {
         let mut value = self.and()?;
-        while self.args.get(self.at) == Some(&"-o") {
+        while self.args.get(self.at).is_some_and(|arg| *arg == "-o" || self.patterns && *arg == "||") {
             self.at += 1;
             value |= self.and()?;
         }
@@ -84,7 +133,7 @@ impl<'a> Parser<'a> {
 
     fn and(&mut self) -> Result<bool, Fault> {
         let mut value = self.primary()?;
-        while self.args.get(self.at) == Some(&"-a") {
+        while self.args.get(self.at).is_some_and(|arg| *arg == "-a" || self.patterns && *arg == "&&") {
             self.at += 1;
             value &= self.primary()?;
         }
@@ -102,13 +151,21 @@ impl<'a> Parser<'a> {
     }
 
     fn operand(&mut self) -> Result<bool, Fault> {
-        let Some(first) = self.next() else { return Err(Fault::Wrong("argument expected".to_owned())) };
+        let Some(first) = self.next() else {
+            let last = self.args.last().copied().unwrap_or_default();
+            return Err(Fault::ArgumentExpected(last.to_owned()));
+        };
         let second = self.args.get(self.at).copied();
         if let (Some(operator), Some(right)) = (second, self.args.get(self.at + 1))
-            && is_binary(operator)
+            && self.is_binary(operator)
         {
             self.at += 2;
             return self.binary(first, operator, right);
+        }
+        if self.args.get(self.at + 1).is_none()
+            && let Some(operator) = second.filter(|operator| self.is_binary(operator))
+        {
+            return Err(Fault::ArgumentExpected(operator.to_owned()));
         }
         match (first, second) {
             ("!", Some(_)) => Ok(!self.primary()?),
@@ -116,7 +173,7 @@ impl<'a> Parser<'a> {
                 let value = self.or()?;
                 match self.next() {
                     Some(")") => Ok(value),
-                    _ => Err(Fault::Wrong("closing paren expected".to_owned())),
+                    _ => Err(Fault::ClosingParen),
                 }
             }
             (operator, Some(operand)) if is_unary(operator) => {
@@ -153,6 +210,7 @@ impl<'a> Parser<'a> {
         let fs = &self.process.fs;
         let modified = |path: &str| fs.metadata(&self.process.path(path)).ok().map(|metadata| metadata.modified);
         Ok(match operator {
+            "=" | "==" | "!=" if self.patterns => Pattern::from_text(right).matches(left) == (operator != "!="),
             "=" | "==" => left == right,
             "!=" => left != right,
             "<" => left < right,
@@ -178,13 +236,11 @@ impl<'a> Parser<'a> {
     }
 
     fn number(&self, text: &str) -> Result<i64, Fault> {
-        text.trim().parse().map_err(|_| {
-            Fault::Wrong(if self.process.image.is_busybox() {
-                format!("{text}: bad number")
-            } else {
-                format!("Illegal number: {text}")
-            })
-        })
+        text.trim().parse().map_err(|_| Fault::BadNumber(text.to_owned()))
+    }
+
+    fn is_binary(&self, operator: &str) -> bool {
+        (operator != "==" || self.wording != Wording::Dash) && is_binary(operator)
     }
 }
 

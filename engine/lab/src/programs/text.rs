@@ -1,14 +1,10 @@
-//! `wc`, `sort`, `uniq`, `tr`, `cut`, `seq`, `basename`, `dirname`: small tools on lines and words.
+//! `wc`, `uniq`, `tr`, `cut`, `basename`, `dirname`: small tools on lines and words.
 //!
 //! Invariant: lines are compared as bytes, as in the C locale that the images have.
 
 use super::input::{Lines, or_stdin};
 use super::opts::Opts;
 use crate::process::{Exit, Process};
-use std::cmp::Ordering;
-
-/// How many numbers `seq` gives: it has no reason to pause, so a longer one would hold up the whole lab.
-const MAX_SEQ: u64 = 1_000_000;
 
 /// Turns a program that ends with `?` into one that ends.
 pub(super) fn ended(result: Result<Exit, Exit>) -> Exit {
@@ -80,7 +76,7 @@ async fn count(process: &Process) -> Result<Exit, Exit> {
 }
 
 /// All lines of the operands, without line feeds.
-async fn lines(process: &Process, operands: Vec<String>) -> Result<Vec<Vec<u8>>, Exit> {
+pub(super) async fn lines(process: &Process, operands: Vec<String>) -> Result<Vec<Vec<u8>>, Exit> {
     let mut all = Vec::new();
     for operand in or_stdin(operands) {
         let data = process.read_whole(&operand).await?;
@@ -92,72 +88,13 @@ async fn lines(process: &Process, operands: Vec<String>) -> Result<Vec<Vec<u8>>,
     Ok(all)
 }
 
-async fn print_lines(process: &Process, lines: &[Vec<u8>]) -> Result<(), Exit> {
+pub(super) async fn print_lines(process: &Process, lines: &[Vec<u8>]) -> Result<(), Exit> {
     let mut out = Vec::new();
     for line in lines {
         out.extend(line);
         out.push(b'\n');
     }
     process.print(out).await
-}
-
-/// `sort [-nruk] [-t CHAR] [FILE...]`
-pub(super) async fn sort(process: Process) -> Exit {
-    ended(sorted(&process).await)
-}
-
-async fn sorted(process: &Process) -> Result<Exit, Exit> {
-    let long = [("numeric-sort", 'n'), ("reverse", 'r'), ("unique", 'u'), ("key", 'k'), ("field-separator", 't')];
-    let opts = Opts::parse(process, "nruk:t:", &long)?;
-    let key = match opts.value('k') {
-        None => None,
-        Some(text) => {
-            let unknown = || Exit::not_simulated(format!("sort -k {text}"));
-            let (first, last) = text.split_once(',').unwrap_or((text, ""));
-            let first: usize = first.parse().ok().filter(|first| *first > 0).ok_or_else(unknown)?;
-            let last: usize = if last.is_empty() { usize::MAX } else { last.parse().map_err(|_| unknown())? };
-            Some((first, last))
-        }
-    };
-    let separator = match opts.value('t').map(str::as_bytes) {
-        None => None,
-        Some([byte]) => Some(*byte),
-        Some(_) => return Err(Exit::not_simulated("sort -t with this separator")),
-    };
-    let mut all = lines(process, opts.operands.clone()).await?;
-    let key_of = |line: &[u8]| -> Vec<u8> {
-        let Some((first, last)) = key else { return line.to_vec() };
-        let fields: Vec<&[u8]> = match separator {
-            Some(separator) => line.split(|&byte| byte == separator).collect(),
-            None => line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()).collect(),
-        };
-        let end = last.min(fields.len());
-        fields.get(first - 1..end.max(first - 1)).unwrap_or_default().join(&separator.unwrap_or(b' '))
-    };
-    let number = |text: &[u8]| -> f64 {
-        let text = String::from_utf8_lossy(text);
-        let text = text.trim_start();
-        let end = text
-            .char_indices()
-            .find(|&(at, c)| !(c.is_ascii_digit() || c == '.' || c == '-' && at == 0))
-            .map_or(text.len(), |(at, _)| at);
-        text[..end].parse().unwrap_or(0.0)
-    };
-    let compare = |a: &Vec<u8>, b: &Vec<u8>| -> Ordering {
-        let (left, right) = (key_of(a), key_of(b));
-        if opts.has('n') { number(&left).total_cmp(&number(&right)) } else { left.cmp(&right) }
-    };
-    all.sort_by(|a, b| {
-        let order = compare(a, b);
-        // Equal keys are decided by the whole line, unless only one of them is kept.
-        let order = if order == Ordering::Equal && !opts.has('u') { a.cmp(b) } else { order };
-        if opts.has('r') { order.reverse() } else { order }
-    });
-    if opts.has('u') {
-        all.dedup_by(|a, b| compare(a, b) == Ordering::Equal);
-    }
-    print_lines(process, &all).await?;
-    Ok(Exit::SUCCESS)
 }
 
 /// `uniq [-c] [-d] [-u] [FILE]`
@@ -317,29 +254,6 @@ fn ranges(text: &str) -> Option<Vec<(usize, usize)>> {
             }
         })
         .collect()
-}
-
-/// `seq [FIRST [STEP]] LAST`
-pub(super) async fn seq(process: Process) -> Exit {
-    let numbers: Option<Vec<i64>> = process.args().iter().map(|arg| arg.parse().ok()).collect();
-    let (first, step, last) = match numbers.as_deref() {
-        Some([last]) => (1, 1, *last),
-        Some([first, last]) => (*first, 1, *last),
-        Some([first, step, last]) if *step != 0 => (*first, *step, *last),
-        _ => return Exit::not_simulated(format!("seq {}", process.args().join(" "))),
-    };
-    let span = if step > 0 { last.saturating_sub(first) } else { first.saturating_sub(last) };
-    if span.unsigned_abs() / step.unsigned_abs() > MAX_SEQ {
-        return Exit::not_simulated(format!("seq of more than {MAX_SEQ} numbers"));
-    }
-    let mut at = Some(first);
-    while let Some(number) = at.filter(|&number| if step > 0 { number <= last } else { number >= last }) {
-        if let Err(exit) = process.print(format!("{number}\n")).await {
-            return exit;
-        }
-        at = number.checked_add(step);
-    }
-    Exit::SUCCESS
 }
 
 /// `basename PATH [SUFFIX]` and `dirname PATH`

@@ -4,6 +4,26 @@
 
 use crate::process::{Exit, Process};
 
+/// Whose words a program has that several packages bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wording {
+    /// dash's builtins.
+    Dash,
+    /// BusyBox's programs and builtins.
+    BusyBox,
+    /// bash's builtins.
+    Bash,
+    /// GNU's programs.
+    Gnu,
+}
+
+impl Wording {
+    /// Whose programs the image has.
+    pub(super) fn of(process: &Process) -> Self {
+        if process.image.is_busybox() { Self::BusyBox } else { Self::Gnu }
+    }
+}
+
 /// BusyBox answers a wrong call with its version and a page of usage, which differ from build to build.
 pub(super) fn busybox(process: &Process) -> Exit {
     Exit::not_simulated(format!("the usage text of {} for {:?}", process.name(), process.args()))

@@ -16,6 +16,11 @@ fn name(process: &Process, file: &str, number: u32) -> Option<String> {
     })
 }
 
+/// The name of a user.
+pub(super) fn user_name(process: &Process, uid: u32) -> Option<String> {
+    name(process, "/etc/passwd", uid)
+}
+
 /// `id [-u|-g] [-n]`
 pub(super) async fn id(process: Process) -> Exit {
     let (uid, gid) = process.fs.user();
@@ -63,11 +68,56 @@ pub(super) async fn pwd(process: Process) -> Exit {
     ended(process.print(format!("{}\n", process.cwd)).await.map(|()| Exit::SUCCESS))
 }
 
-/// `date [-u] [+FORMAT]`
+/// A time as `@seconds` or `YYYY-MM-DD[ hh:mm[:ss]]`, in UTC.
+fn moment(text: &str) -> Option<jiff::Timestamp> {
+    if let Some(seconds) = text.strip_prefix('@') {
+        return jiff::Timestamp::from_second(seconds.parse().ok()?).ok();
+    }
+    let time: jiff::civil::DateTime = text.replacen(' ', "T", 1).parse().ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
+/// Words that GNU's date reckons with.
+fn is_relative(text: &str) -> bool {
+    let words = [
+        "now",
+        "today",
+        "yesterday",
+        "tomorrow",
+        "ago",
+        "next",
+        "last",
+        "day",
+        "week",
+        "month",
+        "year",
+        "hour",
+        "min",
+        "sec",
+    ];
+    words.iter().any(|word| text.contains(word))
+}
+
+/// `date [-u] [-d TIME] [+FORMAT]`
 pub(super) async fn date(process: Process) -> Exit {
     let mut format = "%a %b %e %H:%M:%S UTC %Y".to_owned();
     let mut plain = false;
-    for arg in process.args() {
+    let mut at = None;
+    let mut args = process.args().iter();
+    while let Some(arg) = args.next() {
+        let given = match arg.as_str() {
+            "-d" | "--date" => args.next().map(String::as_str),
+            arg => arg.strip_prefix("-d").or_else(|| arg.strip_prefix("--date=")),
+        };
+        if let Some(text) = given {
+            match moment(text) {
+                Some(found) => at = Some(found),
+                // Both can read much more than this.
+                None if text.contains(|c: char| c.is_ascii_digit()) || is_relative(text) => plain = true,
+                None => return process.fail(1, format!("invalid date '{text}'")).await,
+            }
+            continue;
+        }
         match arg.strip_prefix('+') {
             Some(text) => format = text.to_owned(),
             None if arg == "-u" || arg == "--utc" => {}
@@ -81,7 +131,7 @@ pub(super) async fn date(process: Process) -> Exit {
     if plain {
         return Exit::not_simulated(format!("date {}", process.args().join(" ")));
     }
-    let now = process.clock.now();
+    let now = at.unwrap_or_else(|| process.clock.now());
     let nanos = now.subsec_nanosecond();
     // BusyBox takes the nanoseconds from nowhere: it prints the letter.
     let format = if process.image.is_busybox() { format } else { format.replace("%N", &format!("{nanos:09}")) };

@@ -137,10 +137,12 @@ impl Shell {
 
     fn names(&self, base: &str, pattern: &Pattern) -> Vec<String> {
         let dir = if base.is_empty() { self.process.cwd.clone() } else { fs::join(&self.process.cwd, base) };
-        let entries = self.process.fs.read_dir(&dir).unwrap_or_default();
-        entries
-            .into_iter()
-            .map(|entry| entry.name)
+        let Ok(entries) = self.process.fs.read_dir(&dir) else { return Vec::new() };
+        // bash leaves out the directory itself and the one above.
+        let own = if self.is_bash() { &[][..] } else { &[".", ".."][..] };
+        own.iter()
+            .map(|&name| name.to_owned())
+            .chain(entries.into_iter().map(|entry| entry.name))
             .filter(|name| (!name.starts_with('.') || pattern.starts_with('.')) && pattern.matches(name))
             .collect()
     }

@@ -1,129 +1,143 @@
-//! `sh`: its options, and running a script from start to end.
+//! `sh` and `bash`: their options, and where the script comes from.
 //!
-//! Invariant: a shell ends with the status of its last command unless something ended it earlier.
+//! Invariant: an option that is accepted has its effect.
 
-use super::state::{Flow, Shell, Stop};
-use crate::process::{Exit, IoError, Process};
-use futures::future::BoxFuture;
-
-/// How much a script read from standard input or a file may hold; see the parser's own bound.
-const MAX_INPUT: usize = 1 << 20;
+use super::state::{Dialect, Shell};
+use crate::fs::FsError;
+use crate::process::{Exit, Process};
 
 /// `sh [-eux...] [-c SCRIPT [NAME [ARG...]]] [FILE [ARG...]]`
 pub(crate) async fn main(process: Process) -> Exit {
+    let dialect = if process.image.is_busybox() { Dialect::Ash } else { Dialect::Dash };
+    start(process, dialect).await
+}
+
+/// `bash`, called as `sh` is.
+pub(crate) async fn bash(process: Process) -> Exit {
+    start(process, Dialect::Bash).await
+}
+
+async fn start(process: Process, dialect: Dialect) -> Exit {
     let args = process.args().to_vec();
-    let mut shell = Shell::new(process.clone(), process.argv.first().cloned().unwrap_or_default(), Vec::new());
-    let mut command = false;
+    let mut shell = Shell::new(process, dialect);
     let mut at = 0;
-    while let Some(flags) = args.get(at).and_then(|arg| arg.strip_prefix('-').filter(|flags| !flags.is_empty())) {
+    while let Some(arg) = args.get(at).filter(|arg| arg.len() > 1 && arg.starts_with(['-', '+'])) {
         at += 1;
-        if flags == "-" {
+        if arg == "--" {
             break;
         }
-        let mut letters = flags.chars();
-        while let Some(letter) = letters.next() {
-            match letter {
-                'c' => command = true,
-                'o' => {
-                    let Some(name) = args.get(at) else { return Exit::not_simulated("sh -o without a name") };
-                    at += 1;
-                    if !shell.options.set_named(name, true) {
-                        return Exit::not_simulated(format!("sh -o {name}"));
-                    }
-                }
-                // Reading the profile: the images have none.
-                'l' => {}
-                's' if letters.as_str().is_empty() => {}
-                letter if shell.options.set_letter(letter, true) => {}
-                _ => return Exit::not_simulated(format!("sh -{letter}")),
-            }
+        match arg.strip_prefix("--") {
+            Some("norc" | "noprofile" | "login" | "posix") if dialect == Dialect::Bash => continue,
+            Some("version") if dialect == Dialect::Bash => return version(&shell).await,
+            Some(_) if dialect != Dialect::Dash => return Exit::not_simulated(format!("{} {arg}", shell.name)),
+            _ => {}
+        }
+        if let Err(exit) = flags(&mut shell, arg, &args, &mut at).await {
+            return exit;
         }
     }
     let rest = args.get(at..).unwrap_or_default();
-    let script = if command {
+    if shell.options.command {
         let Some((script, rest)) = rest.split_first() else {
-            let text =
-                if shell.is_busybox() { "sh: -c requires an argument" } else { "sh: 0: -c requires an argument" };
-            process.warn(format!("{text}\n")).await;
-            return Exit::Code(2);
+            return without_command(&shell).await;
         };
         if let Some((name, params)) = rest.split_first() {
             shell.name.clone_from(name);
             shell.params = params.to_vec();
         }
-        script.clone()
-    } else if let Some((file, params)) = rest.split_first() {
-        shell.name.clone_from(file);
-        shell.params = params.to_vec();
-        match process.fs.read(&process.path(file)) {
-            Ok(data) => String::from_utf8_lossy(&data).into_owned(),
-            Err(error) if shell.is_busybox() => {
-                process.warn(format!("{}: can't open '{file}': {error}\n", process.argv[0])).await;
-                return Exit::Code(2);
-            }
-            Err(error) => {
-                let text =
-                    if error == crate::fs::FsError::NotFound { "No such file".to_owned() } else { error.to_string() };
-                process.warn(format!("{}: 0: cannot open {file}: {text}\n", process.argv[0])).await;
-                return Exit::Code(2);
-            }
-        }
-    } else {
-        if process.stdin().is_terminal() {
+        return shell.run_to_end(script).await;
+    }
+    if shell.options.stdin || rest.is_empty() {
+        shell.params = rest.to_vec();
+        shell.options.stdin = true;
+        if shell.process.stdin().is_terminal() {
             return Exit::not_simulated("an interactive shell");
         }
-        match read_script(&process).await {
-            Ok(script) => script,
-            Err(exit) => return exit,
-        }
-    };
-    shell.run_script_to_end(&script).await
+        return shell.run_input().await;
+    }
+    file(shell, &rest[0], rest[1..].to_vec()).await
 }
 
-/// A script from standard input. Commands in it that read standard input find it at its end.
-async fn read_script(process: &Process) -> Result<String, Exit> {
-    match process.stdin().read_to_end(MAX_INPUT).await {
-        Ok(Some(data)) => Ok(String::from_utf8_lossy(&data).into_owned()),
-        Ok(None) => Err(Exit::not_simulated(format!("a shell script of more than {MAX_INPUT} bytes"))),
-        Err(IoError::BadDescriptor) => Ok(String::new()),
-        Err(error) => Err(Exit::not_simulated(format!("a shell script from there: {error}"))),
-    }
-}
-
-impl Shell {
-    /// Runs a script as the whole life of this shell.
-    pub(super) fn run_script_to_end<'a>(&'a mut self, script: &'a str) -> BoxFuture<'a, Exit> {
-        Box::pin(async move {
-            let flow = self.script(script).await;
-            self.end(flow).await
-        })
-    }
-
-    /// Runs a script inside this shell, as `eval` and `.` do.
-    pub(super) fn script<'a>(&'a mut self, script: &'a str) -> BoxFuture<'a, Flow> {
-        Box::pin(async move {
-            let program = self.parse(script).await?;
-            let mut status = 0;
-            for list in &program.complete_commands {
-                status = self.list(list).await?;
+/// One group of option letters.
+async fn flags(shell: &mut Shell, arg: &str, args: &[String], at: &mut usize) -> Result<(), Exit> {
+    let on = arg.starts_with('-');
+    for letter in arg[1..].chars() {
+        match letter {
+            'c' if on => shell.options.command = true,
+            's' if on => shell.options.stdin = true,
+            'o' => {
+                let Some(name) = args.get(*at) else { return Err(Exit::not_simulated("sh -o without a name")) };
+                *at += 1;
+                if let Err(text) = shell.set_named(name, on) {
+                    return Err(refuse(shell, &text).await);
+                }
             }
-            Ok(status)
-        })
-    }
-
-    /// What a shell (or subshell) comes to when its commands are over: the exit trap, then the status.
-    pub(super) async fn end(&mut self, flow: Flow) -> Exit {
-        let exit = match flow {
-            Ok(status) | Err(Stop::Return(status)) => Exit::Code(status),
-            Err(Stop::Break(_) | Stop::Continue(_)) => Exit::Code(0),
-            Err(Stop::End(exit)) => exit,
-        };
-        let Some(trap) = self.exit_trap.take() else { return exit };
-        let Exit::Code(status) = exit else { return exit };
-        self.status = status;
-        match self.script(&trap).await {
-            Err(Stop::End(exit)) => exit,
-            _ => Exit::Code(status),
+            // Reading the profile: the images have none.
+            'l' => {}
+            'i' => return Err(Exit::not_simulated("an interactive shell")),
+            letter if shell.set_letter(letter, on) => {}
+            letter if shell.dialect == Dialect::Dash && !letter.is_alphanumeric() => {
+                return Err(refuse(shell, &format!("Illegal option -{letter}")).await);
+            }
+            letter => return Err(Exit::not_simulated(format!("{} -{letter}", shell.name))),
         }
     }
+    Ok(())
+}
+
+async fn refuse(shell: &Shell, text: &str) -> Exit {
+    let name = &shell.name;
+    let message = match shell.dialect {
+        Dialect::Dash => format!("{name}: 0: {text}\n"),
+        Dialect::Ash | Dialect::Bash => format!("{name}: {text}\n"),
+    };
+    shell.process.warn(message).await;
+    Exit::Code(2)
+}
+
+async fn without_command(shell: &Shell) -> Exit {
+    let name = &shell.name;
+    let (text, code) = match shell.dialect {
+        Dialect::Dash => (format!("{name}: 0: -c requires an argument\n"), 2),
+        Dialect::Ash => (format!("{name}: -c requires an argument\n"), 2),
+        Dialect::Bash => (format!("{name}: -c: option requires an argument\n"), 2),
+    };
+    shell.process.warn(text).await;
+    Exit::Code(code)
+}
+
+async fn version(shell: &Shell) -> Exit {
+    let text = "GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\n\
+        Copyright (C) 2022 Free Software Foundation, Inc.\n\
+        License GPLv3+: GNU GPL version 3 or later <http://gnu.org/licenses/gpl.html>\n\n\
+        This is free software; you are free to change and redistribute it.\n\
+        There is NO WARRANTY, to the extent permitted by law.\n";
+    match shell.process.print(text).await {
+        Ok(()) => Exit::SUCCESS,
+        Err(exit) => exit,
+    }
+}
+
+/// A script in a file.
+async fn file(mut shell: Shell, file: &str, params: Vec<String>) -> Exit {
+    let called = shell.name.clone();
+    let path = shell.process.path(file);
+    let read = shell.process.fs.read(&path);
+    let (text, code) = match (read, shell.dialect) {
+        (Ok(data), _) => {
+            file.clone_into(&mut shell.name);
+            shell.params = params;
+            shell.from_file = true;
+            let script = String::from_utf8_lossy(&data).into_owned();
+            return shell.run_to_end(&script).await;
+        }
+        (Err(FsError::NotSimulated), _) => return Exit::not_simulated(format!("the content of {file}")),
+        (Err(error), Dialect::Ash) => (format!("{called}: can't open '{file}': {error}\n"), 2),
+        (Err(FsError::NotFound), Dialect::Dash) => (format!("{called}: 0: cannot open {file}: No such file\n"), 2),
+        (Err(error), Dialect::Dash) => (format!("{called}: 0: cannot open {file}: {error}\n"), 2),
+        (Err(FsError::IsADirectory), Dialect::Bash) => (format!("{file}: {file}: Is a directory\n"), 126),
+        (Err(error), Dialect::Bash) => (format!("{called}: {file}: {error}\n"), 127),
+    };
+    shell.process.warn(text).await;
+    Exit::Code(code)
 }

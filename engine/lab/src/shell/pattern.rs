@@ -53,7 +53,6 @@ impl Pattern {
     }
 
     /// A pattern from plain text, in which nothing is quoted but by a backslash.
-    #[cfg(test)]
     pub(crate) fn from_text(text: &str) -> Self {
         Self::new(&text.chars().zip(std::iter::repeat(false)).collect::<Vec<_>>())
     }

@@ -2,10 +2,10 @@
 //!
 //! Invariant: they are carried out from left to right, each seeing what the ones before it did.
 
-use super::state::{Shell, Stop};
+use super::ast::{Redirect, RedirectKind, Target};
+use super::state::{Dialect, Shell, Stop};
 use crate::fs::{Device, FsError, OpenOptions};
 use crate::process::Fd;
-use brush_parser::ast::{IoFileRedirectKind, IoFileRedirectTarget, IoRedirect};
 use std::collections::BTreeMap;
 
 /// Why a command with redirections does not run.
@@ -23,7 +23,7 @@ impl From<Stop> for Refusal {
 
 impl Shell {
     /// Carries out redirections on a copy of the shell's descriptors.
-    pub(super) async fn redirect(&mut self, redirects: &[&IoRedirect]) -> Result<BTreeMap<u32, Fd>, Refusal> {
+    pub(super) async fn redirect(&mut self, redirects: &[Redirect]) -> Result<BTreeMap<u32, Fd>, Refusal> {
         let mut fds = self.process.fds.clone();
         for redirect in redirects {
             self.redirect_one(redirect, &mut fds).await?;
@@ -31,70 +31,99 @@ impl Shell {
         Ok(fds)
     }
 
-    async fn redirect_one(&mut self, redirect: &IoRedirect, fds: &mut BTreeMap<u32, Fd>) -> Result<(), Refusal> {
-        match redirect {
-            IoRedirect::File(number, kind, IoFileRedirectTarget::Filename(word)) => {
-                let path = self.single(&word.value).await?;
-                let (default, options) = options(kind)?;
-                let fd = self.open(&path, options, fds).await?;
-                fds.insert(fd_number(*number, default)?, fd);
-            }
-            IoRedirect::File(number, kind, IoFileRedirectTarget::Fd(source)) => {
-                let source = u32::try_from(*source).map_err(|_| bad("a negative descriptor"))?;
-                self.duplicate(*number, kind, &source.to_string(), fds).await?;
-            }
-            IoRedirect::File(number, kind, IoFileRedirectTarget::Duplicate(word)) => {
-                let source = self.single(&word.value).await?;
-                self.duplicate(*number, kind, &source, fds).await?;
-            }
-            IoRedirect::HereDocument(number, document) => {
-                let text = if document.requires_expansion {
-                    self.text(&document.doc.value).await?
-                } else {
-                    document.doc.value.clone()
-                };
+    async fn redirect_one(&mut self, redirect: &Redirect, fds: &mut BTreeMap<u32, Fd>) -> Result<(), Refusal> {
+        let number = |default| redirect.number.unwrap_or(default);
+        let text = match &redirect.target {
+            Target::Document(document) => match document.get() {
+                Some(word) => self.text(&word.parts).await?,
+                None => String::new(),
+            },
+            Target::Word(word) => self.single(word).await?,
+        };
+        if text.is_empty() && self.is_bash() && !matches!(redirect.kind, RedirectKind::Here | RedirectKind::HereString)
+        {
+            return Err(Refusal::Stop(Stop::not_simulated("bash's complaint about a redirection to nothing")));
+        }
+        match redirect.kind {
+            RedirectKind::Here | RedirectKind::HereString => {
+                let text = if redirect.kind == RedirectKind::HereString { text + "\n" } else { text };
                 let (reader, writer) = Fd::pipe();
                 // A pipe holds 64 KiB; a longer document is handed over while it is read.
                 tokio::spawn(async move { writer.write_all(text.as_bytes()).await });
-                fds.insert(fd_number(*number, 0)?, reader);
+                fds.insert(number(0), reader);
             }
-            IoRedirect::HereString(..) => return Err(bad("the redirection <<<")),
-            IoRedirect::OutputAndError(..) => return Err(bad("the redirection &>")),
-            IoRedirect::File(_, _, IoFileRedirectTarget::ProcessSubstitution(..)) => {
-                return Err(bad("process substitution"));
+            RedirectKind::DuplicateInput => self.duplicate(number(0), &text, fds).await?,
+            RedirectKind::DuplicateOutput if self.is_both(redirect, &text) => {
+                let fd = self.open(&text, OpenOptions::writing(), fds).await?;
+                fds.insert(1, fd.clone());
+                fds.insert(2, fd);
+            }
+            RedirectKind::DuplicateOutput => self.duplicate(number(1), &text, fds).await?,
+            RedirectKind::Both | RedirectKind::BothAppend => {
+                let append = redirect.kind == RedirectKind::BothAppend;
+                let options = if append { OpenOptions::appending() } else { OpenOptions::writing() };
+                let fd = self.open(&text, options, fds).await?;
+                fds.insert(1, fd.clone());
+                fds.insert(2, fd);
+            }
+            RedirectKind::Input => {
+                let fd = self.open(&text, OpenOptions::reading(), fds).await?;
+                fds.insert(number(0), fd);
+            }
+            RedirectKind::Output | RedirectKind::Clobber => {
+                let fd = self.open(&text, OpenOptions::writing(), fds).await?;
+                fds.insert(number(1), fd);
+            }
+            RedirectKind::Append => {
+                let fd = self.open(&text, OpenOptions::appending(), fds).await?;
+                fds.insert(number(1), fd);
+            }
+            RedirectKind::ReadWrite => {
+                let options = OpenOptions { write: true, create: true, ..OpenOptions::reading() };
+                let fd = self.open(&text, options, fds).await?;
+                fds.insert(number(0), fd);
             }
         }
         Ok(())
     }
 
-    async fn duplicate(
-        &mut self,
-        number: Option<i32>,
-        kind: &IoFileRedirectKind,
-        source: &str,
-        fds: &mut BTreeMap<u32, Fd>,
-    ) -> Result<(), Refusal> {
-        let default = u32::from(!matches!(kind, IoFileRedirectKind::DuplicateInput));
-        let number = fd_number(number, default)?;
+    /// Whether `>&word` is the way of bash and ash to send both outputs to a file.
+    fn is_both(&self, redirect: &Redirect, text: &str) -> bool {
+        self.dialect != Dialect::Dash
+            && redirect.number.is_none()
+            && text != "-"
+            && !text.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
+    async fn duplicate(&mut self, number: u32, source: &str, fds: &mut BTreeMap<u32, Fd>) -> Result<(), Refusal> {
         if source == "-" {
             fds.remove(&number);
             return Ok(());
         }
+        // `2>&1-` moves a descriptor.
+        let (source, moves) = match source.strip_suffix('-') {
+            Some(source) if self.is_bash() => (source, true),
+            _ => (source, false),
+        };
         let Ok(from) = source.parse::<u32>() else {
-            return Err(Refusal::Stop(self.fatal("Bad fd number".to_owned()).await));
+            let text = match self.dialect {
+                Dialect::Dash => "Syntax error: Bad fd number".to_owned(),
+                Dialect::Ash => "syntax error: bad fd number".to_owned(),
+                Dialect::Bash => format!("{source}: ambiguous redirect"),
+            };
+            let stop = self.fatal(text).await;
+            return Err(if self.is_bash() { Refusal::Failed(1) } else { Refusal::Stop(stop) });
         };
         match fds.get(&from).cloned().filter(Fd::is_open) {
             Some(fd) => {
                 fds.insert(number, fd);
+                if moves {
+                    fds.remove(&from);
+                }
                 Ok(())
             }
             None => {
-                let text = if self.is_busybox() {
-                    format!("dup2({from},{number}): Bad file descriptor")
-                } else {
-                    format!("{from}: Bad file descriptor")
-                };
-                self.complain(text).await;
+                self.complain(format!("{from}: Bad file descriptor")).await;
                 Err(Refusal::Failed(self.redirect_status()))
             }
         }
@@ -112,6 +141,10 @@ impl Shell {
             Err(FsError::NotSimulated) => return Err(bad(&format!("the content of {path}"))),
             Err(error) => error,
         };
+        if self.is_bash() {
+            self.complain(format!("{path}: {error}")).await;
+            return Err(Refusal::Failed(1));
+        }
         let text = match (options.create, self.is_busybox(), error) {
             (false, true, FsError::NotFound) => format!("can't open {path}: no such file"),
             (false, true, _) => format!("can't open {path}: {error}"),
@@ -127,30 +160,10 @@ impl Shell {
     }
 
     fn redirect_status(&self) -> u8 {
-        if self.is_busybox() { 1 } else { 2 }
+        if self.dialect == Dialect::Dash { 2 } else { 1 }
     }
 }
 
 fn bad(what: &str) -> Refusal {
     Refusal::Stop(Stop::not_simulated(what))
-}
-
-fn fd_number(number: Option<i32>, default: u32) -> Result<u32, Refusal> {
-    match number {
-        None => Ok(default),
-        Some(number) => u32::try_from(number).map_err(|_| bad("a negative descriptor")),
-    }
-}
-
-/// The descriptor a redirection is for by default, and how it opens the file.
-fn options(kind: &IoFileRedirectKind) -> Result<(u32, OpenOptions), Refusal> {
-    Ok(match kind {
-        IoFileRedirectKind::Read => (0, OpenOptions::reading()),
-        IoFileRedirectKind::Write | IoFileRedirectKind::Clobber => (1, OpenOptions::writing()),
-        IoFileRedirectKind::Append => (1, OpenOptions::appending()),
-        IoFileRedirectKind::ReadAndWrite => (0, OpenOptions { write: true, create: true, ..OpenOptions::reading() }),
-        IoFileRedirectKind::DuplicateInput | IoFileRedirectKind::DuplicateOutput => {
-            return Err(bad("a redirection of this kind to a file"));
-        }
-    })
 }
