@@ -32,13 +32,13 @@ pub(super) fn admit(store: &Store, namespace: &str, pod: &mut Value) -> Result<(
     Ok(())
 }
 
-/// Name or, before it is generated, its beginning.
+/// The name as a refusal shows it: of a generated one only the beginning, for it is generated after admission.
 fn shown_name(pod: &Value) -> String {
+    const GENERATED: usize = 5;
     let name = meta::name(pod);
-    if name.is_empty() {
-        return pod.pointer("/metadata/generateName").and_then(Value::as_str).unwrap_or_default().to_owned();
-    }
-    name.to_owned()
+    let prefix = pod.pointer("/metadata/generateName").and_then(Value::as_str).unwrap_or_default();
+    let is_generated = name.strip_prefix(prefix).is_some_and(|rest| rest.len() == GENERATED);
+    if !prefix.is_empty() && (name.is_empty() || is_generated) { prefix.to_owned() } else { name.to_owned() }
 }
 
 fn tolerate(spec: &mut Map<String, Value>, key: &str) {

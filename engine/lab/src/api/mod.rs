@@ -11,6 +11,7 @@ mod columns;
 mod decode;
 mod discovery;
 mod document;
+mod eviction;
 mod health;
 mod jsonpath;
 mod options;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::body::{Body, add_warnings, written};
 use super::decode::SCHEME;
+use super::eviction;
 use super::options::parse_revision;
 use super::patch::APPLY;
 use super::service::Call;
@@ -148,10 +149,14 @@ impl Call<'_> {
         Ok(self.respond(StatusCode::OK, &self.represent(object)))
     }
 
-    /// `pods/eviction`: a deletion by another name, for there are no disruption budgets to ask.
+    /// `pods/eviction`: a deletion that a disruption budget may refuse.
     pub(super) fn evict(&self) -> Result<Response<Body>, Status> {
         let key = self.key();
-        self.store.delete(&GroupResource::PODS, &key.namespace, &key.name, &DeleteOptions::default())?;
+        let eviction = self.document().unwrap_or_default();
+        let seconds = eviction.pointer("/deleteOptions/gracePeriodSeconds").and_then(Value::as_u64);
+        let options = DeleteOptions { grace_seconds: seconds, ..DeleteOptions::default() };
+        eviction::allow(self.store, &key)?;
+        self.store.delete(&GroupResource::PODS, &key.namespace, &key.name, &options)?;
         let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
         Ok(self.respond(StatusCode::CREATED, &body))
     }

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::event::Note;
 use super::object::{count, share};
-use super::plan::{Plan, View};
+use super::plan::{Action, Plan, View};
 use super::{pods, selector};
 use crate::clock::rfc3339_seconds;
 use crate::store::{GroupResource, meta};
@@ -18,6 +19,10 @@ pub(super) fn reconcile(view: &View<'_>, budget: &Value) -> Plan {
     let selector = budget.pointer("/spec/selector");
     let mut covered = view.list(&GroupResource::PODS, meta::namespace(budget));
     covered.retain(|pod| selector::selects(selector, pod) && !pods::is_finished(pod));
+    if covered.is_empty() && view.trouble.is_none() {
+        let note = Note::normal(budget, "controllermanager", "NoPods", "No matching pods found");
+        plan.push(Action::Tell(note));
+    }
     let (expected, desired) = wanted(view, budget, &covered);
     let healthy = covered.iter().filter(|pod| pods::is_ready(pod) && !meta::is_deleting(pod)).count();
     let healthy = i64::try_from(healthy).unwrap_or(i64::MAX);
@@ -82,6 +87,6 @@ fn object(view: &View<'_>, uid: &str) -> Option<std::sync::Arc<Value>> {
 }
 
 /// Whether a budget covers the pod.
-pub(super) fn covers(budget: &Value, pod: &Value) -> bool {
+pub(crate) fn covers(budget: &Value, pod: &Value) -> bool {
     selector::selects(budget.pointer("/spec/selector"), pod)
 }

@@ -12,8 +12,9 @@ use super::object::{text, time};
 use crate::clock::{rfc3339_micros, rfc3339_seconds};
 use crate::store::{GroupResource, Store, WriteOptions, meta};
 
-/// Notes of one kind about one object, differing in their words alone, before they are told as one. As client-go has it.
-const ALIKE: usize = 10;
+/// Notes of one kind about one object, differing in their words alone, that are told one by one; the next are told as one. As
+/// client-go has it.
+const ALIKE: usize = 9;
 
 /// Seconds for which notes are compared with earlier ones. As client-go has it.
 const MEMORY: i64 = 600;
@@ -161,9 +162,11 @@ pub fn record(store: &Store, note: &Note) {
         _ => kin.iter().find(|event| version(event)).cloned(),
     };
     let mut combined = None;
-    if told.is_none() && note.action.is_empty() && kin.len() >= ALIKE {
+    let is_combined = |event: &Value| text(event, "/message").is_some_and(|text| text.starts_with(COMBINED));
+    let single = kin.iter().filter(|event| !is_combined(event)).count();
+    if told.is_none() && note.action.is_empty() && single >= ALIKE {
         combined = Some(format!("{COMBINED}{}", note.message));
-        told = kin.iter().find(|event| text(event, "/message").is_some_and(|text| text.starts_with(COMBINED))).cloned();
+        told = kin.iter().find(|event| is_combined(event)).cloned();
     }
     let options = WriteOptions::by(note.manager());
     if let Some(told) = told {

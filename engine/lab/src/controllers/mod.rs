@@ -31,6 +31,7 @@ mod selector;
 mod stateful_set;
 pub(crate) mod volumes;
 
+pub(crate) use disruption::covers;
 pub use driver::Controllers;
 pub use event::{Note, record};
 pub(crate) use hash::fnv32;

@@ -169,7 +169,7 @@ fn is_omitted(parent: Node<'_>, node: Node<'_>, name: &str, value: &Value, spec:
     match value {
         Value::Array(list) => list.is_empty() && !KEPT_LISTS.contains(&name),
         Value::Object(map) => map.is_empty() && node.additional().is_some(),
-        Value::String(text) => text.is_empty() && !KEPT_EMPTY.contains(&name),
+        Value::String(text) => text.is_empty() && !KEPT_EMPTY.contains(&name) && !parent.is_endpoint_port(),
         Value::Bool(false) => DROPPED_ZERO.contains(&name),
         // A desired count of 0 is held by pointer and kept; a counted 0 is not.
         Value::Number(number) => {

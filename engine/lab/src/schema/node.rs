@@ -97,6 +97,11 @@ impl<'a> Node<'a> {
         if matches!(below, "OrArray" | "OrBool") { Node::named(SCHEMA) } else { None }
     }
 
+    /// Whether values here are ports of EndpointSlices, whose empty names are written out.
+    pub(crate) fn is_endpoint_port(&self) -> bool {
+        self.name == "io.k8s.api.discovery.v1.EndpointPort"
+    }
+
     /// Whether values here are resource quantities.
     pub(crate) fn is_quantity(&self) -> bool {
         self.name == "io.k8s.apimachinery.pkg.api.resource.Quantity"

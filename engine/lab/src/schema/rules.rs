@@ -29,7 +29,7 @@ pub(crate) fn validate_builtin(resource: &Resource, object: &Value) -> Vec<Cause
     }
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "services") => service(object, &mut causes),
-        ("", "pods") => pod_spec(object.get("spec"), "spec", &mut causes),
+        ("", "pods") => pod_spec(object.get("spec"), "spec", &[], &mut causes),
         ("apps", "deployments" | "replicasets" | "statefulsets" | "daemonsets") => workload(object, &mut causes),
         ("", "configmaps" | "secrets") => data_keys(object, &mut causes),
         _ => {}
@@ -125,7 +125,8 @@ fn service(object: &Value, causes: &mut Vec<Cause>) {
     check_labels(object.pointer("/spec/selector"), "spec.selector", causes);
 }
 
-fn pod_spec(spec: Option<&Value>, path: &str, causes: &mut Vec<Cause>) {
+/// `claims` are volumes that the pod gets besides those that it names.
+fn pod_spec(spec: Option<&Value>, path: &str, claims: &[&str], causes: &mut Vec<Cause>) {
     let mut names: Vec<&str> = Vec::new();
     let volumes: Vec<&str> = list(spec, "volumes").iter().filter_map(|volume| volume.get("name")?.as_str()).collect();
     for (index, name) in volumes.iter().enumerate() {
@@ -157,7 +158,8 @@ fn pod_spec(spec: Option<&Value>, path: &str, causes: &mut Vec<Cause>) {
                 else {
                     continue;
                 };
-                if !volumes.contains(&name.as_str().unwrap_or_default()) {
+                let named = name.as_str().unwrap_or_default();
+                if !volumes.contains(&named) && !claims.contains(&named) {
                     let field = at(&format!("volumeMounts[{number}].name"));
                     causes.push(Cause::new("FieldValueNotFound", field, format!("Not found: {name}")));
                 }
@@ -177,7 +179,9 @@ fn workload(object: &Value, causes: &mut Vec<Cause>) {
         let detail = "`selector` does not match template `labels`";
         causes.push(Cause::invalid("spec.template.metadata.labels", &shown, detail));
     }
-    pod_spec(template.and_then(|template| template.get("spec")), "spec.template.spec", causes);
+    let claims = list(object.get("spec"), "volumeClaimTemplates").iter();
+    let claims: Vec<&str> = claims.filter_map(|claim| claim.pointer("/metadata/name")?.as_str()).collect();
+    pod_spec(template.and_then(|template| template.get("spec")), "spec.template.spec", &claims, causes);
     if let Some(replicas) =
         object.pointer("/spec/replicas").filter(|replicas| replicas.as_i64().is_some_and(|count| count < 0))
     {

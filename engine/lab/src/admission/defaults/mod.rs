@@ -21,6 +21,8 @@ pub(super) fn fill(resource: &GroupResource, object: &mut Value) {
         ("apps", "statefulsets") => workload::stateful_set(object),
         ("apps", "daemonsets") => workload::daemon_set(object),
         ("batch", "jobs") => workload::job(object),
+        ("batch", "cronjobs") => workload::cron_job(object),
+        ("", "persistentvolumeclaims") => workload::claim(object),
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => super::rbac::default_binding(object),
         _ => {}
     }

@@ -37,6 +37,7 @@ pub(super) fn stateful_set(object: &mut Value) {
     let spec = spec_of(object);
     set(spec, "replicas", 1);
     set(spec, "podManagementPolicy", "OrderedReady");
+    claim_templates(spec);
     if let Some(strategy) = spec.entry("updateStrategy").or_insert_with(|| json!({})).as_object_mut() {
         set(strategy, "type", "RollingUpdate");
         if strategy["type"] == "RollingUpdate"
@@ -69,8 +70,36 @@ pub(super) fn job(object: &mut Value) {
         set(spec, "completions", 1);
     }
     set(spec, "parallelism", 1);
-    set(spec, "backoffLimit", 6);
+    let limit = if spec.contains_key("backoffLimitPerIndex") { i32::MAX } else { 6 };
+    set(spec, "backoffLimit", limit);
     set(spec, "completionMode", "NonIndexed");
     set(spec, "suspend", false);
     set(spec, "podReplacementPolicy", "TerminatingOrFailed");
+}
+
+pub(super) fn cron_job(object: &mut Value) {
+    let spec = meta::child(object, "spec");
+    set(spec, "concurrencyPolicy", "Allow");
+    set(spec, "suspend", false);
+    set(spec, "successfulJobsHistoryLimit", 3);
+    set(spec, "failedJobsHistoryLimit", 1);
+    if let Some(template) = spec.get_mut("jobTemplate") {
+        pod_spec::template(meta::child(template, "spec"));
+    }
+}
+
+pub(super) fn claim(object: &mut Value) {
+    set(meta::child(object, "spec"), "volumeMode", "Filesystem");
+}
+
+/// The claims that a StatefulSet makes look like claims that are there.
+fn claim_templates(spec: &mut Map<String, Value>) {
+    for template in super::items(spec, "volumeClaimTemplates") {
+        set(template, "kind", "PersistentVolumeClaim");
+        set(template, "apiVersion", "v1");
+        if let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) {
+            set(spec, "volumeMode", "Filesystem");
+        }
+        set(template, "status", json!({"phase": "Pending"}));
+    }
 }

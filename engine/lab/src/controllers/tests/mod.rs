@@ -1,5 +1,10 @@
 //! Controllers over a store without a kubelet: the tests play the kubelet themselves.
 
+mod converge;
+mod jobs;
+mod scheduling;
+mod sets;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -53,17 +58,79 @@ impl Cluster {
 
     /// Makes all pods ready, and takes those away that are being deleted.
     fn play_kubelet(&mut self) {
-        for pod in self.list(&GroupResource::PODS) {
+        self.play_kubelet_for(|_| true);
+    }
+
+    /// Does so for some pods; those that ended stay as they are.
+    fn play_kubelet_for(&mut self, chosen: impl Fn(&Value) -> bool) {
+        for pod in self.list(&GroupResource::PODS).into_iter().filter(|pod| chosen(pod)) {
             let mut pod = Value::clone(&pod);
             if meta::is_deleting(&pod) {
                 let now = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
                 self.store.delete(&GroupResource::PODS, "n", meta::name(&pod), &now).unwrap();
                 continue;
             }
+            if matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) {
+                continue;
+            }
+            pod["status"]["phase"] = "Running".into();
             pod["status"]["podIP"] = "10.244.0.9".into();
             pod["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
             self.store.update_status("kubelet", &GroupResource::PODS, pod).unwrap();
         }
+        self.controllers.work();
+    }
+
+    /// Plays the kubelet until nothing changes any more, which must not take long.
+    fn settle(&mut self) {
+        for _ in 0..60 {
+            let before = self.store.revision();
+            self.play_kubelet();
+            if self.store.revision() == before {
+                return;
+            }
+        }
+        panic!("the cluster does not come to rest");
+    }
+
+    /// A node on which pods run; without one they wait.
+    fn add_node(&mut self, name: &str, spec: &Value) {
+        let amounts = json!({"cpu": "4", "memory": "8Gi", "pods": "110"});
+        let labels = json!({"kubernetes.io/hostname": name});
+        let node = json!({
+            "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": spec,
+            "status": {"allocatable": amounts, "capacity": amounts},
+        });
+        self.store.create(&WriteOptions::default(), &GroupResource::NODES, node.clone()).unwrap();
+        self.store.update_status("kubelet", &GroupResource::NODES, node).unwrap();
+        self.controllers.work();
+    }
+
+    fn get(&self, resource: &GroupResource, name: &str) -> Arc<Value> {
+        self.store.get(resource, "n", name).expect("the object is there")
+    }
+
+    /// Names of the objects of a resource.
+    fn names(&self, resource: &GroupResource) -> Vec<String> {
+        self.list(resource).iter().map(|object| meta::name(object).to_owned()).collect()
+    }
+
+    /// Reasons and messages of the events about an object, in the order in which they were told.
+    fn told(&self, name: &str) -> Vec<String> {
+        let events = self.list(&GroupResource::EVENTS);
+        let about = events.iter().filter(|event| event["involvedObject"]["name"] == name);
+        about
+            .map(|event| format!("{} {}", event["reason"].as_str().unwrap(), event["message"].as_str().unwrap()))
+            .collect()
+    }
+
+    /// Alters an object of the namespace.
+    fn alter(&mut self, resource: &GroupResource, name: &str, change: impl Fn(&mut Value)) {
+        let alter = |object: &mut Value| {
+            change(object);
+            Ok(())
+        };
+        self.store.modify(&WriteOptions::default(), resource, "n", name, alter).unwrap();
         self.controllers.work();
     }
 
