@@ -22,7 +22,7 @@ mod list;
 mod machine;
 mod net;
 mod opts;
-mod posix_regex;
+pub(crate) mod posix_regex;
 mod printf;
 mod registry;
 mod search;

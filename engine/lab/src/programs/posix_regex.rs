@@ -6,7 +6,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 /// Why a pattern cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The lab cannot translate it.
     NotSimulated(String),
     /// The pattern is malformed, in the C library's words.
@@ -15,15 +15,15 @@ pub(super) enum Fault {
 
 /// How a pattern is read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Syntax {
+pub(crate) struct Syntax {
     /// Extended, not basic.
-    pub(super) extended: bool,
+    pub(crate) extended: bool,
     /// Upper and lower case are the same.
-    pub(super) ignore_case: bool,
+    pub(crate) ignore_case: bool,
 }
 
 /// Compiles a pattern.
-pub(super) fn compile(pattern: &str, syntax: Syntax) -> Result<Regex, Fault> {
+pub(crate) fn compile(pattern: &str, syntax: Syntax) -> Result<Regex, Fault> {
     build(&translate(pattern, syntax.extended)?, syntax.ignore_case)
 }
 

@@ -3,7 +3,10 @@
 //! Invariant: a line is either honoured, known to change nothing here, or the reason why the program does not start.
 
 use super::acl::{Access, List, Rule};
+use super::auth::Basic;
+use crate::programs::posix_regex::{self, Syntax};
 use ipnet::IpNet;
+use regex::bytes::Regex;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -19,6 +22,10 @@ pub(super) struct Conf {
     /// Ports to listen on.
     pub(super) ports: Vec<u16>,
     pub(super) access: Access,
+    /// How clients say who they are.
+    pub(super) basic: Basic,
+    /// Whether the log and error pages leave out what follows a `?`. Default: yes.
+    pub(super) strip_query: bool,
     /// The access log; none if it is switched off.
     pub(super) access_log: Option<String>,
     /// The name that the proxy gives itself.
@@ -35,6 +42,12 @@ pub(super) enum ConfError {
     NotSimulated {
         /// Counted from 1.
         line: usize,
+        /// The line.
+        text: String,
+    },
+    /// A list of users, although nobody can say who they are.
+    #[error("ERROR: Invalid ACL: {text}")]
+    NoAuthentication {
         /// The line.
         text: String,
     },
@@ -65,11 +78,13 @@ const HARMLESS: &[&str] = &[
 ];
 
 impl Conf {
-    /// Reads a configuration; `path` is for messages.
-    pub(super) fn parse(text: &str, path: &str) -> Result<Self, ConfError> {
+    /// Reads a configuration; `path` is for messages, and `files` gives the text of another file that it names, if there is one.
+    pub(super) fn parse(text: &str, path: &str, files: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfError> {
         let mut conf = Self {
             ports: Vec::new(),
             access: Access::default(),
+            basic: Basic::default(),
+            strip_query: true,
             access_log: Some(DEFAULT_LOG.to_owned()),
             hostname: "localhost".to_owned(),
             cache_off: false,
@@ -82,7 +97,7 @@ impl Conf {
             // A comment may follow a value, after white space.
             let content = line.find(" #").map_or(line, |at| &line[..at]);
             let words: Vec<&str> = content.split_whitespace().collect();
-            let place = Place { path, line: index + 1, text: line };
+            let place = Place { path, line: index + 1, text: line, files };
             conf.directive(words[0], &words[1..], &place)?;
         }
         if conf.ports.is_empty() {
@@ -100,6 +115,15 @@ impl Conf {
                 self.ports.push(number);
             }
             ("acl", [list, kind, values @ ..]) => self.list(list, kind, values, place)?,
+            ("auth_param", ["basic", "program", program, file]) if program.ends_with("/basic_ncsa_auth") => {
+                self.basic.passwords = Some((*file).to_owned());
+            }
+            ("auth_param", ["basic", "realm", ..]) => {
+                let (_, realm) = place.text.split_once("realm").unwrap_or_default();
+                realm.trim().clone_into(&mut self.basic.realm);
+            }
+            ("auth_param", ["basic", "children" | "credentialsttl" | "utf8", ..]) => {}
+            ("strip_query_terms", [switch @ ("on" | "off")]) => self.strip_query = *switch == "on",
             ("http_access", [action @ ("allow" | "deny"), lists @ ..]) => {
                 let lists: Vec<(bool, String)> = lists
                     .iter()
@@ -130,12 +154,12 @@ impl Conf {
     }
 
     fn list(&mut self, name: &str, kind: &str, values: &[&str], place: &Place<'_>) -> Result<(), ConfError> {
+        let values = place.values(values)?;
         let ranges = || -> Result<Vec<IpNet>, ConfError> {
             values.iter().map(|value| range(value).ok_or_else(|| place.not_simulated())).collect()
         };
-        let words = || values.iter().map(|&value| value.to_owned()).collect::<Vec<String>>();
-        // A value in quotes names a file, and an option changes how values are compared.
-        if values.iter().any(|value| value.starts_with(['"', '-'])) {
+        // An option changes how the values after it are compared; only expressions know one here.
+        if !kind.ends_with("_regex") && values.iter().any(|value| value.starts_with('-')) {
             return Err(place.not_simulated());
         }
         let list = match kind {
@@ -143,10 +167,17 @@ impl Conf {
                 let ports: Option<Vec<_>> = values.iter().map(|value| ports(value)).collect();
                 List::Port(ports.ok_or_else(|| place.bungled())?)
             }
-            "method" => List::Method(words()),
+            "method" => List::Method(values),
             "src" => List::Source(ranges()?),
-            "dst" => return Err(place.not_simulated()),
-            "dstdomain" => List::Domain(words().into_iter().map(|word| word.to_ascii_lowercase()).collect()),
+            "dst" => List::Destination(ranges()?),
+            "dstdomain" => List::Domain(values.into_iter().map(|word| word.to_ascii_lowercase()).collect()),
+            "dstdom_regex" => List::DomainExpression(place.expressions(&values)?),
+            "url_regex" => List::Url(place.expressions(&values)?),
+            "urlpath_regex" => List::UrlPath(place.expressions(&values)?),
+            "proxy_auth" if self.basic.passwords.is_none() => {
+                return Err(ConfError::NoAuthentication { text: place.text.to_owned() });
+            }
+            "proxy_auth" => List::User(values),
             _ => return Err(place.not_simulated()),
         };
         match self.access.lists.get_mut(name) {
@@ -164,9 +195,44 @@ struct Place<'a> {
     path: &'a str,
     line: usize,
     text: &'a str,
+    files: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl Place<'_> {
+    /// The values of a list; one in quotes is a file with a value on each line. A file that is not there holds none, as for a real
+    /// Squid, which goes on with a warning.
+    fn values(&self, words: &[&str]) -> Result<Vec<String>, ConfError> {
+        let mut values = Vec::new();
+        for word in words {
+            match word.strip_prefix('"').map(|rest| rest.strip_suffix('"')) {
+                None => values.push((*word).to_owned()),
+                Some(None) => return Err(self.not_simulated()),
+                Some(Some(path)) => {
+                    let text = (self.files)(path).unwrap_or_default();
+                    let lines = text.lines().map(|line| line.split('#').next().unwrap_or(line).trim());
+                    values.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// Extended expressions; `-i` and `+i` say of those behind whether case matters.
+    fn expressions(&self, values: &[String]) -> Result<Vec<Regex>, ConfError> {
+        let mut syntax = Syntax { extended: true, ignore_case: false };
+        let mut expressions = Vec::new();
+        for value in values {
+            match value.as_str() {
+                "-i" => syntax.ignore_case = true,
+                "+i" => syntax.ignore_case = false,
+                pattern => {
+                    expressions.push(posix_regex::compile(pattern, syntax).map_err(|_| self.not_simulated())?);
+                }
+            }
+        }
+        Ok(expressions)
+    }
+
     fn not_simulated(&self) -> ConfError {
         ConfError::NotSimulated { line: self.line, text: self.text.to_owned() }
     }

@@ -21,7 +21,7 @@ const HOP_BY_HOP: &[&str] = &[
 
 impl Transaction<'_> {
     /// Fetches what a plain request asks for; whether another request may follow.
-    pub(super) async fn forward(&self, http: &mut Http<Socket>) -> Result<bool, Abort> {
+    pub(super) async fn forward(&mut self, http: &mut Http<Socket>) -> Result<bool, Abort> {
         let target = &self.request.target;
         let Some(rest) = target.strip_prefix("http://") else {
             if target.contains("://") {
@@ -39,9 +39,9 @@ impl Transaction<'_> {
         if path.starts_with("/squid-internal-") {
             return Err(Abort::NotSimulated("squid's cache manager".to_owned()));
         }
-        if !self.allowed(host, port) {
+        if let Some(refusal) = self.judge(host, port).await? {
             http.skip(self.request.body()?).await?;
-            self.refuse(http, Refusal::Denied, None).await?;
+            self.refuse(http, refusal, None).await?;
             return Ok(self.request.keep_alive());
         }
         let (server, ip) = match self.dial(host, port).await? {

@@ -21,6 +21,8 @@ pub(super) struct Line<'a> {
     pub(super) bytes: u64,
     pub(super) method: &'a str,
     pub(super) url: &'a str,
+    /// The name that the client gave, if it was asked for one.
+    pub(super) user: Option<&'a str>,
     /// The server that was connected to.
     pub(super) server: Option<IpAddr>,
     pub(super) content_type: Option<&'a str>,
@@ -30,7 +32,8 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, millis) = (self.end.as_second(), self.end.subsec_millisecond());
         write!(f, "{seconds:9}.{millis:03} {:6} {} ", self.elapsed.as_millis(), self.client)?;
-        write!(f, "{}/{:03} {} {} {} - ", self.result, self.status, self.bytes, self.method, self.url)?;
+        write!(f, "{}/{:03} {} {} {} ", self.result, self.status, self.bytes, self.method, self.url)?;
+        write!(f, "{} ", self.user.unwrap_or("-"))?;
         match self.server {
             Some(server) => write!(f, "HIER_DIRECT/{server} ")?,
             None => f.write_str("HIER_NONE/- ")?,

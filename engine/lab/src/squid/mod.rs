@@ -4,9 +4,11 @@
 //! cacheable answer that the lab does not handle ends as not simulated.
 
 mod acl;
+mod auth;
 mod conf;
 mod forward;
 mod log;
+mod page;
 mod program;
 mod reply;
 mod serve;

@@ -2,7 +2,9 @@
 //!
 //! Invariant: status, `X-Squid-Error` and the result code come from one table, so that client and log agree.
 
+use super::page::{Subject, shown_url};
 use crate::net::http1::{Headers, Response, reason};
+use std::net::IpAddr;
 
 /// Which Squid it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ impl Version {
 pub(super) enum Refusal {
     /// The access lists say no.
     Denied,
+    /// The access lists want to know who asks.
+    Unauthenticated,
     /// The host has no address.
     UnknownHost,
     /// No connection to the server; the number is Linux's error number.
@@ -48,9 +52,10 @@ impl Refusal {
     pub(super) fn status(self, version: Version, tunnel: bool) -> (u16, String) {
         match (self, version) {
             (Self::Denied, _) => (403, "ERR_ACCESS_DENIED 0".to_owned()),
+            (Self::Unauthenticated, _) => (407, "ERR_CACHE_ACCESS_DENIED 0".to_owned()),
             (Self::UnknownHost, Version::V3) => (503, "ERR_DNS_FAIL 0".to_owned()),
             (Self::UnknownHost, Version::V5) if tunnel => (500, "ERR_CANNOT_FORWARD 0".to_owned()),
-            (Self::UnknownHost, Version::V5) => (502, "ERR_DNS_FAIL 0".to_owned()),
+            (Self::UnknownHost, Version::V5) => (502, "ERR_READ_ERROR 0".to_owned()),
             (Self::Unreachable(errno), _) => (503, format!("ERR_CONNECT_FAIL {errno}")),
             (Self::NoAnswer, _) => (502, "ERR_ZERO_SIZE_OBJECT 0".to_owned()),
             (Self::Invalid, _) => (400, "ERR_INVALID_URL 0".to_owned()),
@@ -64,13 +69,30 @@ pub(super) struct Replies<'a> {
     pub(super) hostname: &'a str,
     pub(super) port: u16,
     pub(super) date: String,
+    /// What clients are asked about when they have to say who they are.
+    pub(super) realm: &'a str,
+}
+
+/// What was asked for and not given.
+pub(super) struct Refused<'a> {
+    pub(super) refusal: Refusal,
+    /// The target of the request, without what the log leaves out.
+    pub(super) target: &'a str,
+    pub(super) host: &'a str,
+    /// The server that was tried.
+    pub(super) server: Option<IpAddr>,
+    /// Whether the request was `CONNECT`.
+    pub(super) tunnel: bool,
 }
 
 impl Replies<'_> {
     /// An error page as a whole message. A failed tunnel has fewer headers, and always ends the connection.
-    pub(super) fn refuse(&self, refusal: Refusal, url: &str, tunnel: bool) -> (u16, Vec<u8>) {
+    pub(super) fn refuse(&self, refused: &Refused<'_>) -> (u16, Vec<u8>) {
+        let &Refused { refusal, target, host, server, tunnel } = refused;
         let (status, error) = refusal.status(self.version, tunnel);
-        let body = page(status, &error, url, self.version, self.hostname);
+        let (version, hostname) = (self.version, self.hostname);
+        let url = &shown_url(target, tunnel, version);
+        let body = Subject { refusal, status, error: &error, url, host, server, tunnel, version, hostname }.page();
         let mut headers = Headers::default();
         headers.push("Server", self.version.name());
         headers.push("Mime-Version", "1.0");
@@ -80,9 +102,12 @@ impl Replies<'_> {
         headers.push("X-Squid-Error", error);
         headers.push("Vary", "Accept-Language");
         headers.push("Content-Language", "en");
-        if !tunnel || refusal == Refusal::Denied {
-            let keep = !matches!(refusal, Refusal::Invalid);
-            self.stamp(&mut headers, "NONE", keep);
+        if refusal == Refusal::Unauthenticated {
+            headers.push("Proxy-Authenticate", format!("Basic realm=\"{}\"", self.realm));
+        }
+        let unasked = matches!(refusal, Refusal::Denied | Refusal::Unauthenticated | Refusal::Invalid);
+        if !tunnel || unasked {
+            self.stamp(&mut headers, if unasked { "NONE" } else { "MISS" }, refusal != Refusal::Invalid);
         }
         let head = Response { status, reason: reason(status).to_owned(), minor: 1, headers };
         let mut message = head.encode();
@@ -97,17 +122,4 @@ impl Replies<'_> {
         headers.push("Via", format!("1.1 {} ({})", self.hostname, self.version.name()));
         headers.push("Connection", if keep { "keep-alive" } else { "close" });
     }
-}
-
-/// A page of our own: the text of Squid's pages is not what a procedure should depend on.
-fn page(status: u16, error: &str, url: &str, version: Version, hostname: &str) -> String {
-    let escaped = url.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let name = error.split(' ').next().unwrap_or(error);
-    format!(
-        "<!DOCTYPE html>\n<html><head>\n<title>ERROR: {status} {reason}</title>\n</head><body id=\"{name}\">\n\
-         <h1>{status} {reason}</h1>\n<p>The proxy could not give you <a href=\"{escaped}\">{escaped}</a> ({name}).</p>\n\
-         <p>{hostname} ({version})</p>\n</body></html>\n",
-        reason = reason(status),
-        version = version.name(),
-    )
 }

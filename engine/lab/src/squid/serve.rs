@@ -2,10 +2,11 @@
 //!
 //! Invariant: a transaction is logged once, when it has ended, with the bytes that the client was sent.
 
-use super::acl::Asked;
+use super::acl::{Answer, Asked};
+use super::auth::Credentials;
 use super::conf::Conf;
 use super::log::Line;
-use super::reply::{Refusal, Replies, Version};
+use super::reply::{Refusal, Refused, Replies, Version};
 use crate::clock::Clock;
 use crate::fs::Fs;
 use crate::mesh::relay::relay_until_either_ends;
@@ -65,6 +66,8 @@ pub(super) struct Transaction<'a> {
     pub(super) client: IpAddr,
     pub(super) port: u16,
     pub(super) began: Instant,
+    /// Who the client says it is, once that was asked.
+    pub(super) user: Option<String>,
 }
 
 /// A connection to a server, or why there is none.
@@ -92,7 +95,7 @@ impl Proxy {
                 Err(error) => return end(http.into_parts().0, error.into()),
             };
             first = false;
-            let transaction = Transaction { proxy: &self, request: &request, client, port, began };
+            let mut transaction = Transaction { proxy: &self, request: &request, client, port, began, user: None };
             if request.method == "CONNECT" {
                 return transaction.tunnel(http).await;
             }
@@ -116,6 +119,7 @@ impl Proxy {
                 bytes: 0,
                 method: "-",
                 url: "error:transaction-end-before-headers",
+                user: None,
                 server: None,
                 content_type: None,
             });
@@ -137,8 +141,44 @@ fn end(socket: Socket, abort: Abort) {
 }
 
 impl Transaction<'_> {
-    pub(super) fn allowed(&self, host: &str, port: u16) -> bool {
-        self.proxy.conf.access.allows(&Asked { client: self.client, method: &self.request.method, host, port })
+    /// Whether the rules let the request pass; if not, why.
+    pub(super) async fn judge(&mut self, host: &str, port: u16) -> Result<Option<Refusal>, Abort> {
+        let Proxy { conf, net, fs, .. } = self.proxy;
+        let addresses =
+            if conf.access.looks_at_addresses() { net.resolve(host).await.unwrap_or_default() } else { Vec::new() };
+        let credentials = match &conf.basic.passwords {
+            None => Credentials::None,
+            Some(path) => {
+                let passwords = fs.read(path).unwrap_or_default();
+                let header = self.request.headers.get("proxy-authorization");
+                Credentials::judge(header, &String::from_utf8_lossy(&passwords))
+                    .map_err(|what| Abort::NotSimulated(format!("squid: {what}")))?
+            }
+        };
+        let decision = conf.access.decide(&Asked {
+            client: self.client,
+            method: &self.request.method,
+            host,
+            port,
+            url: &self.request.target,
+            addresses: &addresses,
+            credentials: &credentials,
+        });
+        self.user = decision.user;
+        Ok(match decision.answer {
+            Answer::Allowed => None,
+            Answer::Denied => Some(Refusal::Denied),
+            Answer::Unauthenticated => Some(Refusal::Unauthenticated),
+        })
+    }
+
+    /// The target as the log and error pages show it.
+    fn shown_target(&self) -> &str {
+        let target = self.request.target.as_str();
+        match target.find('?') {
+            Some(at) if self.proxy.conf.strip_query => &target[..=at],
+            _ => target,
+        }
     }
 
     pub(super) fn replies(&self) -> Replies<'_> {
@@ -147,6 +187,7 @@ impl Transaction<'_> {
             hostname: &self.proxy.conf.hostname,
             port: self.port,
             date: http_date(&self.proxy.clock),
+            realm: &self.proxy.conf.basic.realm,
         }
     }
 
@@ -159,7 +200,8 @@ impl Transaction<'_> {
             status,
             bytes,
             method: &self.request.method,
-            url: &self.request.target,
+            url: self.shown_target(),
+            user: self.user.as_deref(),
             server,
             content_type: kind,
         });
@@ -193,7 +235,7 @@ impl Transaction<'_> {
     }
 
     /// Opens a tunnel and relays until either side closes.
-    async fn tunnel(&self, mut http: Http<Socket>) {
+    async fn tunnel(&mut self, mut http: Http<Socket>) {
         match self.open_tunnel(&mut http).await {
             Ok(Some((server, ip))) => {
                 let (mut client, early) = http.into_parts();
@@ -210,13 +252,13 @@ impl Transaction<'_> {
         }
     }
 
-    async fn open_tunnel(&self, http: &mut Http<Socket>) -> Result<Option<(Socket, IpAddr)>, Abort> {
+    async fn open_tunnel(&mut self, http: &mut Http<Socket>) -> Result<Option<(Socket, IpAddr)>, Abort> {
         let Some((host, port)) = split_authority(&self.request.target, None) else {
             self.refuse(http, Refusal::Invalid, None).await?;
             return Ok(None);
         };
-        if !self.allowed(host, port) {
-            self.refuse(http, Refusal::Denied, None).await?;
+        if let Some(refusal) = self.judge(host, port).await? {
+            self.refuse(http, refusal, None).await?;
             // The connection stays open for another request, which a client that wanted a tunnel does not send.
             http.get_ref().peek(|data, open| (!data.is_empty() || !open).then_some(())).await;
             return Ok(None);
@@ -241,11 +283,16 @@ impl Transaction<'_> {
         ip: Option<IpAddr>,
     ) -> Result<(), Abort> {
         let tunnel = self.request.method == "CONNECT";
-        let (status, message) = self.replies().refuse(refusal, &self.request.target, tunnel);
+        let target = self.shown_target();
+        let authority = target.split_once("://").map_or(target, |(_, rest)| rest.split('/').next().unwrap_or(rest));
+        let host = split_authority(authority, Some(0)).map_or(authority, |(host, _)| host);
+        let (status, message) = self.replies().refuse(&Refused { refusal, target, host, server: ip, tunnel });
         let bytes = message.len() as u64;
         let version = self.proxy.version;
         match refusal {
-            Refusal::Denied => self.log("TCP_DENIED", status, bytes, None, Some("text/html")),
+            Refusal::Denied | Refusal::Unauthenticated => {
+                self.log("TCP_DENIED", status, bytes, None, Some("text/html"));
+            }
             Refusal::Invalid => self.log(version.none(), status, bytes, None, Some("text/html")),
             // A failed tunnel is logged without bytes, and only the newer version notes where it was to go.
             _ if tunnel => self.log(version.none(), status, 0, ip.filter(|_| version == Version::V5), None),

@@ -1,6 +1,7 @@
 //! The proxy as clients and readers of its log see it, compared with the recordings.
 
-use super::acl::Asked;
+use super::acl::{Answer, Asked};
+use super::auth::Credentials;
 use super::conf::{Conf, ConfError};
 use crate::image::Image;
 use crate::net::testing::{CLIENT, PROXY, address, ask, get_tls, net, pod};
@@ -215,14 +216,22 @@ async fn what_a_cache_would_keep_and_what_the_lab_lacks_is_not_simulated() {
 fn access_follows_the_first_rule_that_matches() {
     let conf = |rules: &str| {
         Conf::parse(
-            &format!("acl inside src 10.244.0.0/24\nacl site dstdomain .example.org www.example.net\n{rules}"),
+            &format!(
+                "acl inside src 10.244.0.0/24\nacl site dstdomain .example.org www.example.net\n\
+                 acl cn dstdom_regex -i ^WWW\\.\nacl net dst 198.51.100.0/24\nacl exe urlpath_regex \\.exe$\n{rules}"
+            ),
             "x",
+            &|_| None,
         )
         .unwrap()
     };
     let allows = |conf: &Conf, client: &str, host: &str| {
         let client = client.parse::<IpAddr>().unwrap();
-        conf.access.allows(&Asked { client, method: "GET", host, port: 80 })
+        let url = &format!("http://{host}/a.exe");
+        let addresses: &[IpAddr] = if host == "www.example.net" { &[IpAddr::from([198, 51, 100, 7])] } else { &[] };
+        let credentials = &Credentials::None;
+        let asked = Asked { client, method: "GET", host, port: 80, url, addresses, credentials };
+        conf.access.decide(&asked).answer == Answer::Allowed
     };
     let cases = [
         ("", "10.244.0.1", "example.org", false),
@@ -236,6 +245,11 @@ fn access_follows_the_first_rule_that_matches() {
         ("http_access allow site", "10.244.0.1", "a.www.example.net", false),
         ("http_access allow !inside", "10.244.1.1", "x", true),
         ("http_access allow localhost", "127.0.0.1", "x", true),
+        ("http_access allow cn", "10.244.0.1", "www.example.net", true),
+        ("http_access allow cn", "10.244.0.1", "example.net", false),
+        ("http_access allow net", "10.244.0.1", "www.example.net", true),
+        ("http_access allow net", "10.244.0.1", "example.net", false),
+        ("http_access deny exe", "10.244.0.1", "example.net", false),
     ];
     for (rules, client, host, expected) in cases {
         assert_eq!(allows(&conf(rules), client, host), expected, "{rules:?} for {host} from {client}");
@@ -244,7 +258,71 @@ fn access_follows_the_first_rule_that_matches() {
 
 #[test]
 fn a_wrong_configuration_names_its_line() {
-    let error = Conf::parse("http_port 3128\nhttp_access allow nobody\n", "/etc/squid/squid.conf").unwrap_err();
+    let error =
+        Conf::parse("http_port 3128\nhttp_access allow nobody\n", "/etc/squid/squid.conf", &|_| None).unwrap_err();
     assert!(matches!(error, ConfError::Bungled { .. }));
     assert_eq!(error.to_string(), "Bungled /etc/squid/squid.conf line 2: http_access allow nobody");
+}
+
+/// A proxy that wants to know who asks; passwords as `htpasswd` of Apache 2.4 writes them.
+const AUTHENTICATED: &str = "http_port 3128\nauth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/passwd\n\
+    auth_param basic realm Corporate proxy\nacl SSL_ports port 443\nacl CONNECT method CONNECT\n\
+    acl authed proxy_auth REQUIRED\nhttp_access deny CONNECT !SSL_ports\nhttp_access allow authed\nhttp_access deny all\n\
+    cache deny all\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_client_has_to_say_who_it_is_and_the_log_names_it() {
+    let squid = start("5.7", AUTHENTICATED).await;
+    squid.container.fs().write("/etc/squid/passwd", b"alice:$apr1$LXoxVdic$7zYWeuKL.lmfUw/RF1nnq.\n").unwrap();
+    let with = |request: String, credentials: &str| {
+        request.replacen("User-Agent", &format!("Proxy-Authorization: Basic {credentials}\r\nUser-Agent"), 1)
+    };
+    let (head, _) = answer(&squid, &connect("en.wikipedia.org:443")).await;
+    let recorded = [
+        "HTTP/1.1 407 Proxy Authentication Required",
+        "Server: squid/5.7",
+        "Mime-Version: 1.0",
+        "Date: Thu, 01 Jan 2026 00:00:00 GMT",
+        "Content-Type: text/html;charset=utf-8",
+        "Content-Length: 3085",
+        "X-Squid-Error: ERR_CACHE_ACCESS_DENIED 0",
+        "Vary: Accept-Language",
+        "Content-Language: en",
+        "Proxy-Authenticate: Basic realm=\"Corporate proxy\"",
+        "X-Cache: MISS from localhost",
+        "X-Cache-Lookup: NONE from localhost:3128",
+        "Via: 1.1 localhost (squid/5.7)",
+        "Connection: keep-alive",
+    ];
+    assert_eq!(head.split("\r\n").collect::<Vec<_>>(), recorded);
+    answer(&squid, &with(connect("en.wikipedia.org:443"), "YWxpY2U6d3Jvbmc=")).await;
+    answer(&squid, &with(connect("en.wikipedia.org:8443"), "YWxpY2U6c2VjcmV0")).await;
+    let get = "GET http://httpbin.org/headers?a=b HTTP/1.1\r\nHost: httpbin.org\r\nUser-Agent: curl/8.14.1\r\n\r\n";
+    let (head, body) = answer(&squid, &with(get.to_owned(), "YWxpY2U6c2VjcmV0")).await;
+    assert!(!body.contains("Proxy-Authorization"), "{body}");
+    let bytes = head.len() + 4 + body.len();
+    assert_eq!(
+        squid.log().await,
+        [
+            // One byte less than recorded with the port 13128.
+            "T D 10.244.0.52 TCP_DENIED/407 3533 CONNECT en.wikipedia.org:443 - HIER_NONE/- text/html".to_owned(),
+            "T D 10.244.0.52 TCP_DENIED/407 3533 CONNECT en.wikipedia.org:443 alice HIER_NONE/- text/html".to_owned(),
+            "T D 10.244.0.52 TCP_DENIED/403 3438 CONNECT en.wikipedia.org:8443 - HIER_NONE/- text/html".to_owned(),
+            format!(
+                "T D 10.244.0.52 TCP_MISS/200 {bytes} GET http://httpbin.org/headers? alice \
+                 HIER_DIRECT/198.51.100.34 application/json"
+            ),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_may_stand_in_a_file_and_users_need_a_way_to_say_who_they_are() {
+    let files = |path: &str| (path == "/white").then(|| "# sites\n.example.org\n\nexample.net # one\n".to_owned());
+    let conf = Conf::parse("acl w dstdomain \"/white\"\nacl none dstdomain \"/absent\"\n", "x", &files).unwrap();
+    let super::acl::List::Domain(domains) = &conf.access.lists["w"] else { panic!("another type") };
+    assert_eq!(domains, &[".example.org", "example.net"]);
+    assert!(matches!(&conf.access.lists["none"], super::acl::List::Domain(domains) if domains.is_empty()));
+    let error = Conf::parse("acl a proxy_auth REQUIRED\n", "x", &files).unwrap_err();
+    assert_eq!(error.to_string(), "ERROR: Invalid ACL: acl a proxy_auth REQUIRED");
 }
