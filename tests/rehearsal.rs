@@ -168,7 +168,7 @@ fn a_program_that_the_lab_lacks_is_never_an_answer() {
         )
     };
     let lacks = |program| Tutorial::new().before("source-pod", &step(program)).rehearse().code(3);
-    lacks("awk, BEGIN").prints(&["INCONCLUSIVE  odd", "not simulated"]);
+    lacks("vi, BEGIN").prints(&["INCONCLUSIVE  odd", "not simulated"]);
     lacks("no-such-program").prints(&["INCONCLUSIVE  odd", "can't execute 'no-such-program'"]);
 }
 
