@@ -15,6 +15,7 @@ use super::decode::{go_kind, parse_json};
 use super::options::{ListOptions, RevisionMatch};
 use super::selector::Selector;
 use super::service::Call;
+use super::verbs::in_version;
 use crate::schema::Resource;
 use crate::status::Status;
 use crate::store::{Listing, ObjectKey, meta};
@@ -148,8 +149,7 @@ impl Serialize for Listed<'_> {
             Self::Plain { resource, items, metadata } => (resource, items, metadata),
         };
         let (api_version, custom) = (resource.api_version(), resource.is_custom());
-        let items: Vec<Item<'_>> =
-            items.iter().map(|object| Item { object, api_version: &api_version, custom }).collect();
+        let items: Vec<Item<'_>> = items.iter().map(|object| Item { object, resource }).collect();
         let mut map = serializer.serialize_map(Some(4))?;
         map.serialize_entry("kind", &resource.list_kind)?;
         map.serialize_entry("apiVersion", &api_version)?;
@@ -166,24 +166,19 @@ impl Serialize for Listed<'_> {
     }
 }
 
-/// An item of a list, in the list's version: built-in kinds leave out what the list says already.
+/// An item of a list: custom ones in the list's version, built-in ones without what the list says already.
 struct Item<'l> {
     object: &'l Value,
-    api_version: &'l str,
-    custom: bool,
+    resource: &'l Resource,
 }
 
 impl Serialize for Item<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in self.object.as_object().into_iter().flatten() {
-            match key.as_str() {
-                "kind" | "apiVersion" if !self.custom => {}
-                "apiVersion" => map.serialize_entry(key, self.api_version)?,
-                _ => map.serialize_entry(key, value)?,
-            }
+        if self.resource.is_custom() {
+            return in_version(self.resource, self.object).serialize(serializer);
         }
-        map.end()
+        let members = self.object.as_object().into_iter().flatten();
+        serializer.collect_map(members.filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")))
     }
 }
 
