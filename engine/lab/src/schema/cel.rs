@@ -176,19 +176,40 @@ pub(super) fn is_bounded(expression: &str) -> bool {
     if expression.len() > LONGEST {
         return false;
     }
-    let (mut depth, mut deepest, mut unary, mut choices, mut operators) = (0_usize, 0, 0_usize, 0, 0);
+    let (mut deepest, mut unary, mut operators) = (0_usize, 0_usize, 0);
+    // Choices recurse to their right, until the bracket around them closes.
+    let mut open: Vec<usize> = vec![0];
+    let mut quote = None;
+    let mut escaped = false;
     for byte in expression.bytes() {
+        if let Some(end) = quote {
+            if byte == end && !escaped {
+                quote = None;
+            }
+            escaped = byte == b'\\' && !escaped;
+            continue;
+        }
         match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            b'?' => choices += 1,
+            b'\'' | b'"' => quote = Some(byte),
+            b'(' | b'[' | b'{' => open.push(0),
+            b')' | b']' | b'}' if open.len() > 1 => {
+                open.pop();
+            }
+            b'?' => {
+                if let Some(choices) = open.last_mut() {
+                    *choices += 1;
+                }
+            }
             b'+' | b'*' | b'/' | b'%' | b'&' | b'|' | b'<' | b'>' | b'=' | b'.' => operators += 1,
             _ => {}
         }
         unary = if matches!(byte, b'!' | b'-') { unary + 1 } else { 0 };
-        deepest = deepest.max(depth + unary);
+        deepest = deepest.max(open.len() + open.iter().sum::<usize>() + unary);
+        if deepest > DEEPEST {
+            return false;
+        }
     }
-    deepest + choices <= DEEPEST && operators <= 40 * DEEPEST
+    operators <= 40 * DEEPEST
 }
 
 /// One walk over an object.
@@ -346,5 +367,22 @@ impl Rule {
         let text = text.trim();
         let usable = !text.is_empty() && !text.contains('\n') && text.len() <= LONGEST_MESSAGE;
         usable.then(|| text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_recurses_is_bounded_and_what_stands_in_a_row_is_not() {
+        let row = vec!["(a ? b : c)"; 30].join(" + ");
+        assert!(is_bounded(&row) && parse(&row).is_ok());
+        assert!(is_bounded("'((((((((((((((((((((((((((((' == self"));
+        for deep in ["(".repeat(30), "!".repeat(30), "a ? b : ".repeat(30), "[".repeat(30), "x".repeat(9000)] {
+            assert!(!is_bounded(&deep), "{deep}");
+        }
+        let deepest = format!("{}a{}", "(".repeat(DEEPEST - 2), ")".repeat(DEEPEST - 2));
+        assert!(is_bounded(&deepest) && parse(&deepest).is_ok());
     }
 }

@@ -163,6 +163,10 @@ fn is_omitted(parent: Node<'_>, node: Node<'_>, name: &str, value: &Value, spec:
     if parent.required().any(|required| required == name) {
         return false;
     }
+    // Any JSON, such as the default in a schema, is held as it came.
+    if node.node_type() == NodeType::Any {
+        return false;
+    }
     if name == "priority" && parent.type_name() == "CustomResourceColumnDefinition" {
         return value.as_i64() == Some(0);
     }
