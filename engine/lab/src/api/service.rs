@@ -187,6 +187,11 @@ impl Api {
                     let wish = if sub == "exec" { stream::Wish::Exec } else { stream::Wish::Attach };
                     return stream::command(&target, wish, request, cut);
                 }
+                // The lab's own: no real API server has it, and no discovery shows it.
+                Some("explain") => {
+                    let explained = self.pods.explain(namespace, name, query.get("to").unwrap_or_default()).await?;
+                    return Ok(json_response(StatusCode::OK, &explained));
+                }
                 Some("proxy") => return Err(Status::not_simulated("pods/proxy")),
                 _ => {}
             }

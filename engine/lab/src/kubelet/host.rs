@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use serde_json::Value;
 
 use super::pod::PodRun;
 use super::service::Kubelet;
@@ -91,6 +92,16 @@ impl PodHost for Kubelet {
             })?
         };
         Ok(Arc::new(Source(log)))
+    }
+
+    fn explain(&self, namespace: &str, pod: &str, url: &str) -> BoxFuture<'static, Result<Value, Status>> {
+        let net = self.pod(namespace, pod).and_then(|run| run.net().cloned());
+        let url = url.to_owned();
+        Box::pin(async move {
+            let net = net.ok_or_else(|| Status::bad_request("the pod has no network yet"))?;
+            let mesh = net.control_plane().ok_or_else(|| Status::not_simulated("an explanation without a mesh"))?;
+            mesh.explain(net, url).await.map_err(Status::bad_request)
+        })
     }
 }
 

@@ -58,7 +58,7 @@ impl Lab {
         self.store.clock()
     }
 
-    /// Kinds of objects that the lab holds now and that have no effect in it, such as `networkpolicies.networking.k8s.io`, in order.
+    /// Kinds of objects that the lab holds now and that have no effect in it, such as `envoyfilters.networking.istio.io`, in order.
     pub fn not_simulated(&self) -> Vec<String> {
         let kinds = self.store.resources().into_iter().filter(is_without_effect);
         kinds.map(|resource| resource.to_string()).collect()
@@ -108,7 +108,12 @@ fn is_without_effect(resource: &GroupResource) -> bool {
             | "rbac.authorization.k8s.io",
             _,
         ) => false,
-        ("networking.istio.io", "serviceentries") => false,
+        (
+            "networking.istio.io",
+            "serviceentries" | "virtualservices" | "destinationrules" | "gateways" | "sidecars",
+        )
+        | ("security.istio.io", "peerauthentications")
+        | ("networking.k8s.io", "networkpolicies") => false,
         _ => true,
     }
 }
@@ -129,7 +134,7 @@ mod tests {
         assert!(
             told("", "resourcequotas")
                 && told("autoscaling", "horizontalpodautoscalers")
-                && told("networking.istio.io", "virtualservices")
+                && told("networking.istio.io", "envoyfilters")
         );
         assert!(
             !told("apps", "statefulsets") && !told("batch", "jobs") && !told("networking.istio.io", "serviceentries")

@@ -4,7 +4,7 @@
 //! as the redirect rules stay when the proxy goes.
 
 use super::health;
-use crate::net::{Interceptor, LineSink, NetNs, Socket};
+use crate::net::{ControlPlane, Interceptor, LineSink, NetNs, Socket};
 use crate::process::{Exit, Process};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,24 +22,54 @@ impl Interceptor for NoProxy {
         false
     }
 
+    fn accept(&self, _netns: &NetNs, client: Socket) {
+        client.reset();
+    }
+
     fn intercept(&self, _netns: &NetNs, app: Socket, _destination: SocketAddr) {
         app.reset();
     }
 }
 
-/// The sidecar's place behind the redirect rules, while the program lives.
-struct Place(NetNs);
+/// The proxy's place in the pod, while the program lives: a sidecar's is behind the redirect rules.
+enum Place {
+    Sidecar(NetNs),
+    Gateway(Box<dyn Send>),
+}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set_sidecar(Some(Arc::new(NoProxy)));
+impl Place {
+    fn take(process: &Process, control_plane: &dyn ControlPlane, gateway: bool, log: LineSink) -> Self {
+        let revision = revision(process);
+        if gateway {
+            return Self::Gateway(control_plane.gateway(&process.net, &revision, log));
+        }
+        process.net.set_sidecar(Some(control_plane.sidecar(&process.net, &revision, log)));
+        Self::Sidecar(process.net.clone())
     }
+
+    fn leave(self) {
+        match self {
+            Self::Sidecar(netns) => netns.set_sidecar(Some(Arc::new(NoProxy))),
+            Self::Gateway(gateway) => drop(gateway),
+        }
+    }
+}
+
+/// The revision of the control plane that the proxy asks, from its address.
+fn revision(process: &Process) -> String {
+    let address = process.var("CA_ADDR").unwrap_or_default();
+    let service = address.split('.').next().unwrap_or_default();
+    service.strip_prefix("istiod-").unwrap_or("default").to_owned()
 }
 
 /// Runs `pilot-agent istio-iptables …`, which sets up the redirect, or `pilot-agent proxy …` until a signal ends it.
 pub async fn main(process: Process) -> Exit {
     match process.args().first().map(String::as_str) {
-        Some("proxy") => proxy(process).await,
+        Some("proxy") => match process.args().get(1).map(String::as_str) {
+            None | Some("sidecar") => proxy(process, false).await,
+            Some("router") => proxy(process, true).await,
+            Some(kind) => Exit::not_simulated(format!("pilot-agent proxy {kind}")),
+        },
         Some("istio-iptables") => redirect(&process),
         Some(command) => Exit::not_simulated(format!("pilot-agent {command}")),
         None => Exit::not_simulated("pilot-agent without a command"),
@@ -72,9 +102,9 @@ fn redirect(process: &Process) -> Exit {
     Exit::SUCCESS
 }
 
-async fn proxy(process: Process) -> Exit {
+async fn proxy(process: Process, gateway: bool) -> Exit {
     let Some(control_plane) = process.net.control_plane() else {
-        return Exit::not_simulated("a sidecar in a lab without a mesh");
+        return Exit::not_simulated("a proxy of the mesh in a lab without a mesh");
     };
     let Ok(health) = process.net.listen(health::PORT) else {
         process.warn(format!("error\tlisten on port {} failed: address already in use\n", health::PORT)).await;
@@ -85,8 +115,7 @@ async fn proxy(process: Process) -> Exit {
         // After the program's end nobody reads the log.
         let _ = lines.send(line.to_owned());
     });
-    process.net.set_sidecar(Some(control_plane.sidecar(&process.net, sink)));
-    let place = Place(process.net.clone());
+    let place = Place::take(&process, &*control_plane, gateway, sink);
     let now = crate::clock::rfc3339_micros(process.clock.now());
     process.warn(format!("{now}\tinfo\tEnvoy proxy is ready\n")).await;
     let mut stop = Box::pin(process.stopped());
@@ -99,8 +128,8 @@ async fn proxy(process: Process) -> Exit {
             () = &mut health => break Exit::SUCCESS,
         }
     };
-    // The sidecar goes with its place, and its last lines come with it.
-    drop(place);
+    // The proxy goes with its place, and its last lines come with it.
+    place.leave();
     while let Ok(line) = written.try_recv() {
         write(&process, &line).await;
     }

@@ -3,6 +3,7 @@
 //! Invariant: a setting is either understood, known not to matter for outbound connections, or named as a limit that makes
 //! every verdict "not simulated".
 
+use super::log::LogFormat;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -23,8 +24,12 @@ pub struct MeshConfig {
     pub policy: OutboundPolicy,
     /// Whether sidecars write an access log (`accessLogFile`). Default: no.
     pub access_log: bool,
+    /// How a line of the access log is written (`accessLogEncoding` and `accessLogFormat`). Default: Istio's line of text.
+    pub log_format: LogFormat,
     /// How long a sidecar waits for an upstream connection (`connectTimeout`). Default: 10 s.
     pub connect_timeout: Duration,
+    /// Whether pods of the mesh speak mutual TLS with each other where nothing else is said (`enableAutoMtls`). Default: yes.
+    pub auto_mtls: bool,
     /// Whether every request is sampled for tracing, which shows in its id. Default: no.
     pub sampled: bool,
     /// Settings that the lab does not simulate, each with its path; any of them makes every verdict "not simulated".
@@ -36,7 +41,9 @@ impl Default for MeshConfig {
         Self {
             policy: OutboundPolicy::AllowAny,
             access_log: false,
+            log_format: LogFormat::default(),
             connect_timeout: Duration::from_secs(10),
+            auto_mtls: true,
             sampled: false,
             limits: Vec::new(),
         }
@@ -51,9 +58,7 @@ const HARMLESS: &[&str] = &[
     "configSources",
     "connectTimeout",
     "defaultProviders",
-    "defaultVirtualServiceExportTo",
     "dnsRefreshRate",
-    "enableAutoMtls",
     "enablePrometheusMerge",
     "enableTracing",
     "extensionProviders",
@@ -101,7 +106,23 @@ impl MeshConfig {
         for (key, value) in settings {
             config.read(key, value);
         }
+        config.read_format(&mesh);
         config
+    }
+
+    fn read_format(&mut self, mesh: &Value) {
+        let text = |key: &str| mesh.get(key).and_then(Value::as_str).unwrap_or_default();
+        let format = match (text("accessLogEncoding"), text("accessLogFormat")) {
+            ("" | "TEXT", "") => Ok(LogFormat::default()),
+            ("" | "TEXT", format) => LogFormat::text(format),
+            ("JSON", "") => Ok(LogFormat::default_json()),
+            ("JSON", format) => LogFormat::json(format),
+            (other, _) => Err(format!("encoding {other}")),
+        };
+        match format {
+            Ok(format) => self.log_format = format,
+            Err(what) => self.limits.push(format!("mesh setting accessLogFormat: {what}")),
+        }
     }
 
     fn read(&mut self, key: &str, value: &Value) {
@@ -115,8 +136,7 @@ impl MeshConfig {
                 Some("/dev/stdout") => self.access_log = true,
                 _ => self.limit(key, value),
             },
-            "accessLogEncoding" if value.as_str() != Some("TEXT") => self.limit(key, value),
-            "accessLogFormat" if value.as_str() != Some("") => self.limit(key, value),
+            // Read together, once all settings are known.
             "accessLogEncoding" | "accessLogFormat" => {}
             "connectTimeout" => match value.as_str().and_then(go_duration) {
                 Some(timeout) => self.connect_timeout = timeout,
@@ -129,7 +149,9 @@ impl MeshConfig {
             "h2UpgradePolicy" if value.as_str() == Some("DO_NOT_UPGRADE") => {}
             "protocolDetectionTimeout" if value.as_str().and_then(go_duration) == Some(Duration::ZERO) => {}
             "disableEnvoyListenerLog" | "enableEnvoyAccessLogService" if value == &Value::Bool(false) => {}
-            "defaultServiceExportTo" if value == &serde_json::json!(["*"]) => {}
+            "enableAutoMtls" => self.auto_mtls = value != &Value::Bool(false),
+            "defaultServiceExportTo" | "defaultVirtualServiceExportTo" | "defaultDestinationRuleExportTo"
+                if value == &serde_json::json!(["*"]) => {}
             _ if HARMLESS.contains(&key) => {}
             _ => self.limit(key, value),
         }

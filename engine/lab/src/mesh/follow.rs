@@ -2,17 +2,18 @@
 //!
 //! Invariant: a snapshot is published only when an object changed that decides about outbound connections.
 
+use super::objects::{MeshObjects, ROOT_NAMESPACE, text};
 use super::registry::Registry;
-use super::view::MeshObjects;
 use crate::store::{GroupResource, Store, Subscription};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Where the mesh keeps its own configuration.
-const ROOT_NAMESPACE: &str = "istio-system";
-
-/// The ConfigMap with the mesh-wide settings.
+/// The ConfigMap with the mesh-wide settings; a revision's has a dash and its name behind.
 const CONFIG_MAP: &str = "istio";
+
+/// The types of secrets that hold no certificate.
+const OTHER_SECRETS: [&str; 3] =
+    ["kubernetes.io/service-account-token", "kubernetes.io/dockerconfigjson", "helm.sh/release.v1"];
 
 impl Registry {
     /// Publishes what the store holds now, and from then on every change; runs until it is dropped.
@@ -48,25 +49,41 @@ fn is_istio(resource: &GroupResource) -> bool {
     resource.group.ends_with(".istio.io")
 }
 
+fn is_settings(object: &Value) -> bool {
+    text(object, "/metadata/namespace") == ROOT_NAMESPACE
+        && text(object, "/metadata/name").strip_prefix(CONFIG_MAP).is_some_and(|rest| {
+            // Other maps of Istio's begin so, too, and have no mesh settings.
+            rest.is_empty() || rest.starts_with('-') && object.pointer("/data/mesh").is_some()
+        })
+}
+
+fn holds_certificate(secret: &Value) -> bool {
+    !OTHER_SECRETS.contains(&text(secret, "/type"))
+}
+
+/// Whether a change of this object may change what proxies are told. A pod counts when its address does, in a slice.
 fn concerns(resource: &GroupResource, object: &Value) -> bool {
-    let own = || {
-        object.pointer("/metadata/namespace").and_then(Value::as_str) == Some(ROOT_NAMESPACE)
-            && object.pointer("/metadata/name").and_then(Value::as_str) == Some(CONFIG_MAP)
-    };
     is_istio(resource)
         || *resource == GroupResource::SERVICES
         || *resource == GroupResource::ENDPOINT_SLICES
-        || *resource == GroupResource::CONFIG_MAPS && own()
+        || *resource == GroupResource::CONFIG_MAPS && is_settings(object)
+        || *resource == GroupResource::SECRETS && holds_certificate(object)
 }
 
 fn snapshot(store: &Store) -> MeshObjects {
     let list = |resource: &GroupResource| store.list(resource, "").items;
-    let others = store.resources().into_iter().filter(|r| is_istio(r) && *r != GroupResource::SERVICE_ENTRIES);
+    let istio = store.resources().into_iter().filter(is_istio);
     MeshObjects {
-        config: store.get(&GroupResource::CONFIG_MAPS, ROOT_NAMESPACE, CONFIG_MAP),
-        service_entries: list(&GroupResource::SERVICE_ENTRIES),
+        config_maps: store
+            .list(&GroupResource::CONFIG_MAPS, ROOT_NAMESPACE)
+            .items
+            .into_iter()
+            .filter(|map| is_settings(map))
+            .collect(),
         services: list(&GroupResource::SERVICES),
         endpoint_slices: list(&GroupResource::ENDPOINT_SLICES),
-        others: others.flat_map(|resource| list(&resource)).collect::<Vec<Arc<Value>>>(),
+        secrets: list(&GroupResource::SECRETS).into_iter().filter(|secret| holds_certificate(secret)).collect(),
+        pods: list(&GroupResource::PODS),
+        istio: istio.flat_map(|resource| list(&resource)).collect::<Vec<Arc<Value>>>(),
     }
 }

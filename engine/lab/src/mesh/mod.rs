@@ -5,34 +5,45 @@
 //!
 //! Invariant: which way a connection goes is decided by one pure function; the sidecar only carries its verdict out.
 
-mod access_log;
 pub mod agent;
 mod config;
+mod control;
+mod decide;
+mod envoy;
+mod explain;
 mod follow;
+mod gateway;
 mod health;
 mod http;
-mod http_heads;
-mod limits;
+mod log;
+mod objects;
+mod proxy;
 mod registry;
 pub(crate) mod relay;
-mod service;
-mod sidecar;
 mod sniff;
+mod tls;
 mod upstream;
-mod verdict;
-mod view;
+mod wire;
 
 pub use config::{MeshConfig, OutboundPolicy};
+pub use control::Proxy;
+pub use decide::{
+    Answer, Connection, FirstBytes, Forwarding, Hop, Inspection, Outcome, RequestHead, RequestOutcome, RequestVerdict,
+    Verdict, connection, inbound, inspection, request,
+};
+pub use envoy::{Cluster, Discovery, Endpoint, ProxyConfig};
+pub use explain::{Explanation, Stage};
+pub use log::LogFormat;
+pub use objects::MeshObjects;
+pub use proxy::Sidecar;
 pub use registry::{Propagation, Registry};
-pub use service::Discovery;
-pub use sidecar::Sidecar;
-pub use verdict::{Connection, FirstBytes, Hop, Outcome, Verdict, verdict};
-pub use view::{Cluster, Inspection, MeshObjects, MeshView};
 
 #[cfg(test)]
 mod agent_tests;
 #[cfg(test)]
-mod sidecar_tests;
+mod inbound_tests;
+#[cfg(test)]
+mod proxy_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

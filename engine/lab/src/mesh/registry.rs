@@ -1,12 +1,17 @@
-//! The control plane: takes what the store holds and tells each sidecar, after the delay that a real one has.
+//! The control plane: takes what the store holds and tells each proxy, after the delay that a real one has.
 //!
-//! Invariant: a sidecar works with a snapshot that is whole; it never sees half of a change, and sees changes in order.
+//! Invariant: a proxy works with a snapshot that is whole; it never sees half of a change, and sees changes in order.
 
-use super::sidecar::{Inner, Sidecar};
-use super::view::{MeshObjects, MeshView};
+use super::control::Proxy;
+use super::envoy::ProxyConfig;
+use super::gateway;
+use super::objects::MeshObjects;
+use super::proxy::{Inner, Sidecar};
 use crate::net::{ControlPlane, Interceptor, LineSink, NetNs};
+use futures::future::BoxFuture;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
+use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
@@ -56,32 +61,70 @@ impl Registry {
         self.snapshots.send_replace(Snapshot { objects: Arc::new(objects), at: Instant::now() });
     }
 
-    /// A sidecar for the pod with this address, in this namespace. It starts with the present configuration, as a real sidecar is
-    /// not ready before it has one, and follows until its last clone is dropped.
+    /// A sidecar for this proxy. It starts with the present configuration, as a real sidecar is not ready before it has one, and
+    /// follows until its last clone is dropped.
     #[must_use]
-    pub fn sidecar(&self, namespace: &str, ip: IpAddr, sink: LineSink) -> Sidecar {
+    pub fn sidecar(&self, proxy: Proxy, sink: LineSink) -> Sidecar {
+        let (inner, sidecar) = self.start(proxy, sink, Sidecar::of);
+        drop(inner);
+        sidecar
+    }
+
+    fn start<T>(&self, proxy: Proxy, sink: LineSink, make: impl FnOnce(&Arc<Inner>) -> T) -> (Arc<Inner>, T) {
         let mut snapshots = self.snapshots.subscribe();
         let objects = Arc::clone(&snapshots.borrow_and_update().objects);
-        let salt = match ip {
+        let salt = match proxy.ip {
             IpAddr::V4(ip) => u64::from(u32::from(ip)),
             IpAddr::V6(ip) => u128::from(ip) as u64,
         };
         let seed = self.seed.wrapping_add(salt);
-        let sidecar = Sidecar::new(MeshView::build(&objects, namespace), sink, seed);
+        let inner = Inner::new(ProxyConfig::build(&objects, &proxy), sink, seed);
+        let made = make(&inner);
         let follow = Follow {
-            sidecar: Arc::downgrade(&sidecar.inner),
-            namespace: namespace.to_owned(),
+            inner: Arc::downgrade(&inner),
+            proxy,
             propagation: self.propagation,
             rng: Pcg64Mcg::seed_from_u64(seed ^ 0x5eed),
         };
         tokio::spawn(follow.run(snapshots));
-        sidecar
+        (inner, made)
+    }
+
+    /// The configuration that a proxy would have now, if changes took no time.
+    #[must_use]
+    pub fn config(&self, proxy: &Proxy) -> ProxyConfig {
+        let objects = Arc::clone(&self.snapshots.borrow().objects);
+        ProxyConfig::build(&objects, proxy)
+    }
+}
+
+fn proxy_of(netns: &NetNs, gateway: bool, revision: &str) -> Proxy {
+    let pod = netns.pod();
+    Proxy {
+        gateway,
+        namespace: pod.namespace.clone(),
+        labels: pod.labels.clone(),
+        ip: netns.ip(),
+        revision: revision.to_owned(),
     }
 }
 
 impl ControlPlane for Registry {
-    fn sidecar(&self, netns: &NetNs, log: LineSink) -> Arc<dyn Interceptor> {
-        Arc::new(Self::sidecar(self, &netns.pod().namespace, netns.ip(), log))
+    fn sidecar(&self, netns: &NetNs, revision: &str, log: LineSink) -> Arc<dyn Interceptor> {
+        Arc::new(Self::sidecar(self, proxy_of(netns, false, revision), log))
+    }
+
+    fn explain(&self, netns: NetNs, url: String) -> BoxFuture<'static, Result<Value, String>> {
+        let registry = self.clone();
+        Box::pin(async move {
+            let meshed = netns.is_captured();
+            registry.explain_call(&netns, meshed, &url).await.map(|explained| explained.to_json())
+        })
+    }
+
+    fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send> {
+        let (_, gateway) = self.start(proxy_of(netns, true, revision), log, |inner| gateway::start(netns, inner));
+        Box::new(gateway)
     }
 }
 
@@ -91,10 +134,10 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// Brings changes to one sidecar.
+/// Brings changes to one proxy.
 struct Follow {
-    sidecar: Weak<Inner>,
-    namespace: String,
+    inner: Weak<Inner>,
+    proxy: Proxy,
     propagation: Propagation,
     rng: Pcg64Mcg,
 }
@@ -104,8 +147,8 @@ impl Follow {
         while snapshots.changed().await.is_ok() {
             let snapshot = snapshots.borrow_and_update().clone();
             sleep_until(snapshot.at + self.delay()).await;
-            let Some(sidecar) = self.sidecar.upgrade() else { return };
-            sidecar.set_view(MeshView::build(&snapshot.objects, &self.namespace));
+            let Some(inner) = self.inner.upgrade() else { return };
+            inner.set_config(ProxyConfig::build(&snapshot.objects, &self.proxy));
         }
     }
 

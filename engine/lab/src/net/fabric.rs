@@ -3,9 +3,10 @@
 //! Invariant: where a connection goes depends on the tables and the order of calls, never on wall time or chance.
 
 use super::dns::{Answer, DNS_ADDRESS, Zone};
-use super::error::{ResolveError, not_simulated_error};
+use super::error::ResolveError;
 use super::host::{HostSpec, PortSpec};
 use super::namespace::{ControlPlane, NetNs, Pod};
+use super::policy::{Direction, End, PolicyTable};
 use super::services::ServiceTable;
 use super::site::Site;
 use super::socket::Socket;
@@ -27,6 +28,9 @@ const NEIGHBOUR_TIMEOUT: Duration = Duration::from_millis(3056);
 
 /// How long the kernel repeats a SYN that nobody answers: six repetitions, doubling from one second.
 const SYN_TIMEOUT: Duration = Duration::from_secs(127);
+
+/// How long a resolver waits for a name server that does not answer: two attempts of five seconds.
+const RESOLVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The addresses of pods: one that no pod has is a neighbour that does not answer.
 const POD_RANGE: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 244, 0, 0), 16);
@@ -60,6 +64,7 @@ struct Tables {
     hosts: BTreeMap<IpAddr, Vec<Arc<Host>>>,
     host_names: BTreeMap<String, IpAddr>,
     services: Arc<ServiceTable>,
+    policies: Arc<PolicyTable>,
     control_plane: Option<Arc<dyn ControlPlane>>,
     /// How often each Service port was dialled: endpoints take turns.
     turns: BTreeMap<SocketAddr, usize>,
@@ -146,6 +151,11 @@ impl Net {
         self.tables().services = Arc::new(services);
     }
 
+    /// Replaces what the network knows about NetworkPolicies.
+    pub fn set_policies(&self, policies: PolicyTable) {
+        self.tables().policies = Arc::new(policies);
+    }
+
     /// Says who makes sidecars.
     pub fn set_control_plane(&self, control_plane: Arc<dyn ControlPlane>) {
         self.tables().control_plane = Some(control_plane);
@@ -159,16 +169,51 @@ impl Net {
         self.inner.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn lookup(&self, namespace: &str, name: &str) -> Result<Answer, ResolveError> {
+    /// The pod that has this address.
+    pub(super) fn pod_at(&self, ip: IpAddr) -> Option<Arc<Pod>> {
+        self.tables().pods.get(&ip).cloned()
+    }
+
+    pub(super) async fn lookup(&self, from: &Pod, name: &str) -> Result<Answer, ResolveError> {
         if name.parse::<IpAddr>().is_err() {
+            if !self.reaches_dns(from) {
+                sleep(RESOLVER_TIMEOUT).await;
+                return Err(ResolveError::NotFound(name.to_owned()));
+            }
             sleep(ROUND_TRIP).await;
         }
         let tables = self.tables();
-        Zone { services: &tables.services, hosts: &tables.host_names }.resolve(namespace, name)
+        Zone { services: &tables.services, hosts: &tables.host_names }.resolve(&from.info.namespace, name)
     }
 
-    pub(super) async fn dial(&self, from: &Pod, destination: SocketAddr) -> io::Result<Socket> {
-        let (route, endpoint) = self.route(from, destination);
+    /// Whether the pod's policies let it ask the cluster's name server.
+    fn reaches_dns(&self, from: &Pod) -> bool {
+        let labels = BTreeMap::from([("k8s-app".to_owned(), "kube-dns".to_owned())]);
+        let server = End { ip: IpAddr::V4(DNS_ADDRESS), pod: Some(("kube-system", &labels)) };
+        let policies = Arc::clone(&self.tables().policies);
+        policies.allows(Direction::Egress, end(from), server, "UDP", 53)
+    }
+
+    /// Whether policies let packets pass from a pod to an endpoint, and into it if it is a pod.
+    fn passes(&self, from: &Pod, endpoint: SocketAddr) -> bool {
+        // The node reaches every pod, as kubelets do for their probes; it alone has no account.
+        if is_loopback(from, endpoint.ip()) || from.info.service_account.is_empty() {
+            return true;
+        }
+        let (policies, target) = {
+            let tables = self.tables();
+            (Arc::clone(&tables.policies), tables.pods.get(&endpoint.ip()).cloned())
+        };
+        let to = target.as_ref().map_or(End { ip: endpoint.ip(), pod: None }, |pod| end(pod));
+        policies.allows(Direction::Egress, end(from), to, "TCP", endpoint.port())
+            && policies.allows(Direction::Ingress, to, end(from), "TCP", endpoint.port())
+    }
+
+    pub(super) async fn dial(&self, from: &Pod, source: Option<IpAddr>, destination: SocketAddr) -> io::Result<Socket> {
+        let (mut route, endpoint) = self.route(from, destination);
+        if !self.passes(from, endpoint) {
+            route = Route::Nowhere;
+        }
         if !is_loopback(from, endpoint.ip()) {
             sleep(ROUND_TRIP).await;
         }
@@ -182,19 +227,21 @@ impl Net {
                 sleep(SYN_TIMEOUT.saturating_sub(ROUND_TRIP)).await;
                 Err(io::ErrorKind::TimedOut.into())
             }
-            Route::Pod(pod, port)
-                if pod.has_sidecar() && pod.info.ip != from.info.ip && !NOT_REDIRECTED.contains(&port) =>
-            {
-                Err(not_simulated_error("inbound traffic to a pod with a sidecar"))
+            Route::Pod(pod, port) if redirected(from, &pod, port) => {
+                let sidecar = pod.interceptor().filter(|sidecar| sidecar.accepts());
+                let Some(sidecar) = sidecar else { return Err(io::ErrorKind::ConnectionRefused.into()) };
+                let (client, server) = connected(from, source, destination, endpoint);
+                sidecar.accept(&NetNs { net: self.clone(), pod }, server);
+                Ok(client)
             }
             Route::Pod(pod, port) => {
                 let Some(queue) = pod.listener(port) else { return Err(io::ErrorKind::ConnectionRefused.into()) };
-                let (client, server) = connected(from, destination, endpoint);
+                let (client, server) = connected(from, source, destination, endpoint);
                 queue.send(server).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
                 Ok(client)
             }
             Route::Host(host, port) => {
-                let (client, server) = connected(from, destination, endpoint);
+                let (client, server) = connected(from, source, destination, endpoint);
                 match host.spec.ports.get(&port) {
                     None | Some(PortSpec::Closed) => return Err(io::ErrorKind::ConnectionRefused.into()),
                     Some(PortSpec::Blackhole) => {
@@ -254,12 +301,28 @@ impl fmt::Debug for Net {
 }
 
 /// Both ends of a new connection: the client believes to talk to `destination`, the server sees its own `endpoint`.
-fn connected(from: &Pod, destination: SocketAddr, endpoint: SocketAddr) -> (Socket, Socket) {
-    let local = match destination.ip() {
-        ip if ip.is_loopback() => SocketAddr::new(ip, from.ephemeral().port()),
-        _ => from.ephemeral(),
+fn connected(from: &Pod, source: Option<IpAddr>, destination: SocketAddr, endpoint: SocketAddr) -> (Socket, Socket) {
+    let own = from.ephemeral();
+    let local = match (source, destination.ip()) {
+        (Some(source), _) => SocketAddr::new(source, own.port()),
+        (None, ip) if ip.is_loopback() => SocketAddr::new(ip, own.port()),
+        (None, _) => own,
     };
     Socket::pair_via(local, destination, endpoint)
+}
+
+/// Whether a connection to a port of a pod goes to its sidecar. Those of the pod itself do not, nor those of the node, whose
+/// probes Istio leads around it.
+fn redirected(from: &Pod, to: &Pod, port: u16) -> bool {
+    to.has_sidecar()
+        && to.info.ip != from.info.ip
+        && !NOT_REDIRECTED.contains(&port)
+        && !from.info.service_account.is_empty()
+}
+
+/// A pod as policies see it.
+fn end(pod: &Pod) -> End<'_> {
+    End { ip: pod.info.ip, pod: Some((&pod.info.namespace, &pod.info.labels)) }
 }
 
 fn is_loopback(from: &Pod, ip: IpAddr) -> bool {

@@ -54,6 +54,10 @@ pub struct SiteSpec {
     /// The certificate that it shows, on an `https` port. Default: valid.
     #[serde(default)]
     pub certificate: Certificate,
+    /// The site's own certificate and key, instead of one that the lab makes.
+    pub identity: Option<SiteIdentity>,
+    /// Whom clients' certificates must come from, as PEM. Default: clients need none.
+    pub client_ca: Option<String>,
     /// Pages by path (`/wiki/Main_Page`), without the query. A site without pages answers every path with a default page whose title is the
     /// host's name; a site with pages answers every other path with 404.
     #[serde(default)]
@@ -77,6 +81,16 @@ pub enum Certificate {
     SelfSigned,
     /// Signed by an authority that no pod trusts.
     Untrusted,
+}
+
+/// A certificate with its key, as PEM.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteIdentity {
+    /// The certificate, with those between it and its authority.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
 }
 
 /// One page of a site.

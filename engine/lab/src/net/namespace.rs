@@ -7,14 +7,17 @@ use super::dns::Answer;
 use super::error::ResolveError;
 use super::fabric::{Net, PodNet};
 use super::socket::{Listener, PortGuard, Socket};
+use super::tls::WorkloadIdentity;
 use crate::clock::Clock;
+use futures::future::BoxFuture;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -37,6 +40,9 @@ pub trait Interceptor: Send + Sync {
         true
     }
 
+    /// Carries a connection that comes to the pod from outside. Returns at once.
+    fn accept(&self, netns: &NetNs, client: Socket);
+
     /// Carries a connection that the application believes to have with `destination`. Returns at once.
     fn intercept(&self, netns: &NetNs, app: Socket, destination: SocketAddr);
 }
@@ -46,8 +52,15 @@ pub type LineSink = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Makes the sidecars of a mesh.
 pub trait ControlPlane: Send + Sync {
-    /// A sidecar for this pod, ready to take over its connections. Its access log goes to `log`.
-    fn sidecar(&self, netns: &NetNs, log: LineSink) -> Arc<dyn Interceptor>;
+    /// A sidecar for this pod, ready to take over its connections. Its access log goes to `log`. It asks the control plane of this
+    /// revision; `default` is the one without a name.
+    fn sidecar(&self, netns: &NetNs, revision: &str, log: LineSink) -> Arc<dyn Interceptor>;
+
+    /// Why a call of a program in this pod goes where it goes, as JSON; or what about the URL cannot be read.
+    fn explain(&self, netns: NetNs, url: String) -> BoxFuture<'static, Result<Value, String>>;
+
+    /// A gateway in this pod, which listens until what is returned is dropped.
+    fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send>;
 }
 
 struct Port {
@@ -62,6 +75,8 @@ pub(super) struct Pod {
     ports_given: AtomicU64,
     next_ephemeral: AtomicU32,
     interceptor: Mutex<Option<Arc<dyn Interceptor>>>,
+    /// Whether a proxy of the mesh listens in the pod.
+    proxy: AtomicBool,
 }
 
 impl Pod {
@@ -77,6 +92,7 @@ impl Pod {
             ports_given: AtomicU64::new(0),
             next_ephemeral: AtomicU32::new(start),
             interceptor: Mutex::default(),
+            proxy: AtomicBool::new(false),
         }
     }
 
@@ -92,9 +108,19 @@ impl Pod {
         self.ports.lock().unwrap_or_else(PoisonError::into_inner).get(&port).map(|p| p.queue.clone())
     }
 
+    /// Whether a proxy of the mesh listens in the pod.
+    pub(super) fn has_proxy(&self) -> bool {
+        self.proxy.load(Ordering::Relaxed)
+    }
+
     /// Whether a sidecar stands before the pod's application.
     pub(super) fn has_sidecar(&self) -> bool {
         self.interceptor.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// What stands before the pod's application.
+    pub(super) fn interceptor(&self) -> Option<Arc<dyn Interceptor>> {
+        self.interceptor.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Closes all ports, as when the pod goes.
@@ -158,7 +184,15 @@ impl NetNs {
     /// # Errors
     /// As [`Self::connect`].
     pub async fn dial(&self, destination: SocketAddr) -> io::Result<Socket> {
-        self.net.dial(&self.pod, destination).await
+        self.dial_from(None, destination).await
+    }
+
+    /// As [`Self::dial`], from another address than the pod's own.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub(crate) async fn dial_from(&self, source: Option<IpAddr>, destination: SocketAddr) -> io::Result<Socket> {
+        self.net.dial(&self.pod, source, destination).await
     }
 
     /// The addresses of a name, as the C library of the pod finds them; a literal address is its own answer.
@@ -174,7 +208,7 @@ impl NetNs {
     /// # Errors
     /// See [`ResolveError`].
     pub async fn lookup(&self, name: &str) -> Result<Answer, ResolveError> {
-        self.net.lookup(&self.pod.info.namespace, name).await
+        self.net.lookup(&self.pod, name).await
     }
 
     /// Starts listening on a TCP port of the pod.
@@ -229,6 +263,41 @@ impl NetNs {
     #[must_use]
     pub fn trust_pem(&self) -> String {
         self.net.tls().trust_pem()
+    }
+
+    /// What TLS of the lab is computed with.
+    pub(crate) fn tls_provider(&self) -> Arc<rustls::crypto::CryptoProvider> {
+        super::tls::provider()
+    }
+
+    /// What time certificates are held against.
+    pub(crate) fn tls_time(&self) -> Arc<dyn rustls::time_provider::TimeProvider> {
+        self.net.tls().time()
+    }
+
+    /// The identity that the mesh gives this pod.
+    pub(crate) fn workload_identity(&self) -> WorkloadIdentity {
+        self.net.tls().workload(&self.pod.info.namespace, &self.pod.info.service_account)
+    }
+
+    /// Says whether a proxy of the mesh listens in this pod.
+    pub(crate) fn set_proxy(&self, listens: bool) {
+        self.pod.proxy.store(listens, Ordering::Relaxed);
+    }
+
+    /// The pod with this address, as the network knows it.
+    pub(crate) fn peer(&self, ip: IpAddr) -> Option<PodNet> {
+        self.net.pod_at(ip).map(|pod| pod.info.clone())
+    }
+
+    /// Whether a sidecar takes over what programs of this pod dial.
+    pub(crate) fn is_captured(&self) -> bool {
+        self.pod.has_sidecar()
+    }
+
+    /// Whether a proxy of the mesh listens in the pod with this address.
+    pub(crate) fn is_proxy(&self, ip: IpAddr) -> bool {
+        self.net.pod_at(ip).is_some_and(|pod| pod.has_proxy())
     }
 
     fn is_local(&self, address: IpAddr) -> bool {

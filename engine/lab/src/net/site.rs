@@ -3,7 +3,7 @@
 //! Invariant: an answer depends on the request, the site's pages and the lab's clock alone.
 
 use super::fabric::Net;
-use super::host::{Certificate, Echo, HostSpec, PageSpec, PortSpec, SiteSpec};
+use super::host::{Echo, HostSpec, PageSpec, PortSpec, SiteSpec};
 use super::http1::{Headers, Http, HttpError, Request, Response, reason};
 use super::socket::Socket;
 use crate::clock::Clock;
@@ -21,8 +21,8 @@ pub(super) struct Site {
     net: Net,
     host: HostSpec,
     spec: SiteSpec,
-    certificate: Option<Certificate>,
-    tls: OnceLock<Arc<ServerConfig>>,
+    secure: bool,
+    tls: OnceLock<Option<Arc<ServerConfig>>>,
 }
 
 /// What the page of a request is answered with.
@@ -35,20 +35,22 @@ struct Answer {
 impl Site {
     /// The site of a port, if there is one.
     pub(super) fn new(net: &Net, host: &HostSpec, port: &PortSpec) -> Option<Self> {
-        let (spec, certificate) = match port {
-            PortSpec::Http(spec) => (spec.clone(), None),
-            PortSpec::Https(spec) => (spec.clone(), Some(spec.certificate)),
+        let (spec, secure) = match port {
+            PortSpec::Http(spec) => (spec.clone(), false),
+            PortSpec::Https(spec) => (spec.clone(), true),
             PortSpec::Closed | PortSpec::Reset | PortSpec::Blackhole | PortSpec::Silent => return None,
         };
-        Some(Self { net: net.clone(), host: host.clone(), spec, certificate, tls: OnceLock::new() })
+        Some(Self { net: net.clone(), host: host.clone(), spec, secure, tls: OnceLock::new() })
     }
 
     /// Answers requests on one connection until either side ends it.
     pub(super) async fn serve(self: Arc<Self>, socket: Socket) {
-        let Some(certificate) = self.certificate else {
+        if !self.secure {
             return self.answer_all(socket).await;
+        }
+        let Some(config) = self.tls.get_or_init(|| self.net.tls().server(&self.host, &self.spec)) else {
+            return socket.refuse_to_simulate("a site whose own certificate cannot be used");
         };
-        let config = self.tls.get_or_init(|| self.net.tls().server(&self.host, certificate));
         // A client that does not finish the handshake has its own message; the site has nobody to tell.
         if let Ok(stream) = TlsAcceptor::from(Arc::clone(config)).accept(socket).await {
             self.answer_all(stream).await;

@@ -3,15 +3,17 @@
 //! Invariant: certificates are a function of the seed and the lab's first day, and have the same length in every run:
 //! Ed25519 keys and signatures have a fixed size. The keys protect nothing; only pods of this lab trust them.
 
-use super::host::{Certificate, HostSpec};
+use super::host::{Certificate, HostSpec, SiteSpec};
 use crate::clock::Clock;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ED25519, SerialNumber,
+    PKCS_ED25519, SanType, SerialNumber,
 };
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
@@ -24,6 +26,9 @@ const PKCS8_PREFIX: [u8; 16] =
 /// The name that the lab's authority signs with.
 const AUTHORITY_NAME: &str = "Periplus Lab CA";
 
+/// The name of the authority that signs the identities of the mesh.
+const MESH_NAME: &str = "cluster.local";
+
 /// The name of an authority that nobody trusts.
 const STRANGER_NAME: &str = "Unknown CA";
 
@@ -32,12 +37,21 @@ struct Root {
     certificate: rcgen::Certificate,
 }
 
+/// The identity that the mesh gives a workload.
+pub(crate) struct WorkloadIdentity {
+    pub(crate) certificate: CertificateDer<'static>,
+    pub(crate) key: PrivateKeyDer<'static>,
+    /// Whom identities of the mesh come from.
+    pub(crate) roots: Arc<RootCertStore>,
+}
+
 /// Makes certificates; nothing is computed before the first TLS connection.
 pub(super) struct Authority {
     clock: Clock,
     first_day: Timestamp,
     seed: u64,
     root: OnceLock<Root>,
+    mesh: OnceLock<(Root, Arc<RootCertStore>)>,
     trust: OnceLock<Arc<RootCertStore>>,
     client: OnceLock<Arc<ClientConfig>>,
 }
@@ -45,7 +59,15 @@ pub(super) struct Authority {
 impl Authority {
     pub(super) fn new(clock: Clock, seed: u64) -> Self {
         let first_day = clock.now();
-        Self { clock, first_day, seed, root: OnceLock::new(), trust: OnceLock::new(), client: OnceLock::new() }
+        Self {
+            clock,
+            first_day,
+            seed,
+            root: OnceLock::new(),
+            mesh: OnceLock::new(),
+            trust: OnceLock::new(),
+            client: OnceLock::new(),
+        }
     }
 
     fn root(&self) -> &Root {
@@ -79,19 +101,68 @@ impl Authority {
         Arc::clone(client)
     }
 
-    /// How a host answers TLS clients on one of its ports.
-    pub(super) fn server(&self, host: &HostSpec, kind: Certificate) -> Arc<ServerConfig> {
-        let key = self.key(&format!("{} {kind:?}", host.name));
-        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let chain = vec![self.certify(host, kind, &key)];
-        let mut config = ServerConfig::builder_with_details(provider(), Arc::new(LabTime(self.clock.clone())))
+    /// What time certificates are held against.
+    pub(super) fn time(&self) -> Arc<dyn TimeProvider> {
+        Arc::new(LabTime(self.clock.clone()))
+    }
+
+    /// The identity of the workloads under a service account.
+    pub(super) fn workload(&self, namespace: &str, account: &str) -> WorkloadIdentity {
+        let (root, roots) = self.mesh.get_or_init(|| {
+            let root = self.make_root(MESH_NAME);
+            let mut store = RootCertStore::empty();
+            store
+                .add(root.certificate.der().clone())
+                .expect("invariant: the mesh's own authority is a well-formed certificate");
+            (root, Arc::new(store))
+        });
+        let uri = format!("spiffe://{MESH_NAME}/ns/{namespace}/sa/{account}");
+        let key = self.key(&uri);
+        let mut params = self.params(&uri, Vec::new(), (-1, 3652));
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.subject_alt_names = uri.as_str().try_into().map(SanType::URI).into_iter().collect();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let certificate =
+            params.signed_by(&key, &root.issuer).expect("invariant: an Ed25519 key signs every certificate");
+        WorkloadIdentity {
+            certificate: certificate.der().clone(),
+            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+            roots: Arc::clone(roots),
+        }
+    }
+
+    /// How a host answers TLS clients on one of its ports; none if its own certificate, or its clients' authority, cannot be used.
+    pub(super) fn server(&self, host: &HostSpec, site: &SiteSpec) -> Option<Arc<ServerConfig>> {
+        let kind = site.certificate;
+        let (chain, der) = match &site.identity {
+            Some(identity) => (
+                CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect::<Result<Vec<_>, _>>().ok()?,
+                PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).ok()?,
+            ),
+            None => {
+                let key = self.key(&format!("{} {kind:?}", host.name));
+                let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+                (vec![self.certify(host, kind, &key)], der)
+            }
+        };
+        let builder = ServerConfig::builder_with_details(provider(), self.time())
             .with_safe_default_protocol_versions()
-            .expect("invariant: the provider has the default protocol versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, der)
-            .expect("invariant: the key belongs to the certificate made from it");
+            .expect("invariant: the provider has the default protocol versions");
+        let builder = match &site.client_ca {
+            Some(pem) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()).flatten() {
+                    roots.add(certificate).ok()?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build().ok()?;
+                builder.with_client_cert_verifier(verifier)
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_single_cert(chain, der).ok()?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Arc::new(config)
+        Some(Arc::new(config))
     }
 
     fn certify(&self, host: &HostSpec, kind: Certificate, key: &KeyPair) -> CertificateDer<'static> {
@@ -158,7 +229,7 @@ impl Authority {
     }
 }
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+pub(super) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     static PROVIDER: OnceLock<Arc<rustls::crypto::CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,6 +42,11 @@ pub trait PodHost: Send + Sync {
     /// # Errors
     /// 400 when the container waits to start or there is no previous instance.
     fn logs(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Result<ContainerLog, Status>;
+
+    /// Why a call of a program in the pod goes where it goes: hops and reason, as JSON. No real cluster has this.
+    fn explain(&self, _namespace: &str, _pod: &str, _url: &str) -> BoxFuture<'static, Result<Value, Status>> {
+        Box::pin(async { Err(Status::not_simulated("an explanation without a mesh")) })
+    }
 }
 
 /// A connection to a port of a pod, to come.

@@ -2,6 +2,7 @@
 
 mod cases;
 mod support;
+mod tasks;
 
 use cases::cases;
 use support::Cluster;

@@ -30,20 +30,14 @@ fn with_host(mut request: http::Request<kube::client::Body>) -> http::Request<ku
 impl Cluster {
     /// A new lab in the state that a case begins with.
     pub(crate) async fn start(case: &Case) -> Self {
-        let world = World::parse(WORLD).expect("the world is well-formed");
         let params = [
             ("PROXY_IP", "10.244.0.95"),
             ("POLICY", case.policy),
             ("SQUID_PORT", case.squid_port),
             ("SQUID_TAG", case.squid),
         ];
-        let params: BTreeMap<String, String> = params.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let lab = Lab::builder().world(world).params(params).virtual_time(true).build().await.expect("a lab");
-        assert_eq!(lab.unready(), []);
-        let service =
-            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build(lab.connector());
-        let client = Client::new(tower::ServiceExt::map_request(service, with_host), "default");
-        let cluster = Self { _lab: lab, client };
+        let params = params.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let cluster = Self::with(WORLD, &params).await;
         for entry in &case.entries {
             cluster.apply(entry).await;
         }
@@ -51,12 +45,41 @@ impl Cluster {
         cluster
     }
 
-    async fn apply(&self, entry: &serde_json::Value) {
-        let kind = GroupVersionKind::gvk("networking.istio.io", "v1", "ServiceEntry");
-        let entry: DynamicObject = serde_json::from_value(entry.clone()).expect("an object");
-        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), "default", &ApiResource::from_gvk(&kind));
+    /// A new lab with this world.
+    pub(crate) async fn with(world: &str, params: &BTreeMap<String, String>) -> Self {
+        let world = World::parse(world).expect("the world is well-formed");
+        let builder = Lab::builder().world(world).params(params.clone()).virtual_time(true);
+        let lab = builder.build().await.expect("a lab");
+        assert_eq!(lab.unready(), []);
+        let service =
+            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build(lab.connector());
+        let client = Client::new(tower::ServiceExt::map_request(service, with_host), "default");
+        Self { _lab: lab, client }
+    }
+
+    /// Applies an object; without a namespace, in `default`.
+    pub(crate) async fn apply(&self, object: &serde_json::Value) {
+        let version = object["apiVersion"].as_str().expect("a version");
+        let (group, version) = version.split_once('/').unwrap_or(("", version));
+        let kind = GroupVersionKind::gvk(group, version, object["kind"].as_str().expect("a kind"));
+        let object: DynamicObject = serde_json::from_value(object.clone()).expect("an object");
+        let namespace = object.namespace().unwrap_or_else(|| "default".to_owned());
+        let resource = ApiResource::from_gvk(&kind);
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &namespace, &resource);
         let patch = PatchParams::apply("test");
-        api.patch(&entry.name_any(), &patch, &Patch::Apply(&entry)).await.expect("applied");
+        api.patch(&object.name_any(), &patch, &Patch::Apply(&object)).await.expect("applied");
+    }
+
+    /// The name of the pod with these labels.
+    pub(crate) async fn pod_of(&self, namespace: &str, labels: &str) -> String {
+        let pods = self.pods(namespace).list(&kube::api::ListParams::default().labels(labels)).await.expect("pods");
+        pods.items.first().expect("a pod").name_any()
+    }
+
+    /// The log of a pod's proxy.
+    pub(crate) async fn log(&self, namespace: &str, pod: &str) -> String {
+        let container = LogParams { container: Some("istio-proxy".to_owned()), ..LogParams::default() };
+        self.pods(namespace).logs(pod, &container).await.expect("a log")
     }
 
     /// Runs the case's command, and what it left in the logs, with time, ports and counters masked.
@@ -75,8 +98,7 @@ impl Cluster {
 
     /// The access log of the client's sidecar.
     pub(crate) async fn sidecar_log(&self) -> String {
-        let container = LogParams { container: Some("istio-proxy".to_owned()), ..LogParams::default() };
-        let log = self.pods("default").logs("inside", &container).await.expect("a log");
+        let log = self.log("default", "inside").await;
         log.lines().filter(|line| line.starts_with('[')).map(|line| format!("{line}\n")).collect()
     }
 
@@ -91,7 +113,13 @@ impl Cluster {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    async fn exec(&self, namespace: &str, pod: &str, container: &str, argv: &[&str]) -> (Option<u8>, String, String) {
+    pub(crate) async fn exec(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        argv: &[&str],
+    ) -> (Option<u8>, String, String) {
         let params = AttachParams::default().container(container).stderr(true).max_stdout_buf_size(1 << 20);
         let mut session = self.pods(namespace).exec(pod, argv.to_vec(), &params).await.expect("an exec");
         let (mut out, mut err) = (session.stdout().expect("stdout"), session.stderr().expect("stderr"));

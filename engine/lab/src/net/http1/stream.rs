@@ -34,6 +34,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
         &self.io
     }
 
+    /// Takes these bytes out, if the stream begins with them; false if it begins otherwise or ends.
+    pub(crate) async fn skip_prefix(&mut self, prefix: &[u8]) -> io::Result<bool> {
+        loop {
+            let same = self.buffer.iter().zip(prefix).all(|(a, b)| a == b);
+            if same && self.buffer.len() >= prefix.len() {
+                self.buffer.advance(prefix.len());
+                return Ok(true);
+            }
+            if !same || !self.fill().await? {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Reads the next request; none if the stream ends before its first byte.
     pub(crate) async fn request(&mut self) -> Result<Option<Request>, HttpError> {
         loop {
