@@ -8,6 +8,7 @@ mod cli;
 mod docs;
 mod documents;
 mod import;
+mod kubectl;
 mod readme;
 mod reference;
 mod rehearsal;

@@ -3,5 +3,6 @@
 mod faults;
 mod hostile;
 mod pods;
+mod runtime;
 mod support;
 mod tutorial;
