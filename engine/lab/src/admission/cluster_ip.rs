@@ -40,7 +40,7 @@ pub(super) fn allocate(store: &Store, old: Option<&Value>, service: &mut Value) 
     spec.insert("clusterIP".to_owned(), address.clone().into());
     spec.insert("clusterIPs".to_owned(), json!([address]));
     if matches!(spec.get("type").and_then(Value::as_str), Some("NodePort" | "LoadBalancer")) {
-        node_ports(store, old, spec)?;
+        node_ports(store, &name, old, spec)?;
     }
     Ok(())
 }
@@ -57,7 +57,9 @@ fn check(store: &Store, name: &str, asked: &str) -> Result<(), Status> {
         Err(Status::invalid("", "Service", name, vec![cause]))
     };
     let Ok(address) = asked.parse::<Ipv4Addr>() else {
-        return refuse("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+        let problem = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+        let cause = Cause::invalid("spec.clusterIPs[0]", &asked.into(), problem);
+        return Err(Status::invalid("", "Service", name, vec![cause]));
     };
     let mask = u32::MAX << (32 - NETWORK.1);
     if u32::from(address) & mask != u32::from(NETWORK.0) {
@@ -81,7 +83,12 @@ fn next_address(store: &Store) -> Result<Ipv4Addr, Status> {
         .ok_or_else(|| Status::internal("failed to allocate a serviceIP: range is full"))
 }
 
-fn node_ports(store: &Store, old: Option<&Value>, spec: &mut serde_json::Map<String, Value>) -> Result<(), Status> {
+fn node_ports(
+    store: &Store,
+    name: &str,
+    old: Option<&Value>,
+    spec: &mut serde_json::Map<String, Value>,
+) -> Result<(), Status> {
     let ports_of = |service: &Value| {
         let ports = service.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
         ports.into_iter().filter_map(|port| port.get("nodePort")?.as_u64()).collect::<BTreeSet<u64>>()
@@ -90,6 +97,26 @@ fn node_ports(store: &Store, old: Option<&Value>, spec: &mut serde_json::Map<Str
     for service in store.list(&GroupResource::SERVICES, "").items {
         used.extend(ports_of(&service));
     }
+    let own = old.map(ports_of).unwrap_or_default();
+    let mut asked: BTreeSet<u64> = BTreeSet::new();
+    for (index, port) in spec.get("ports").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let Some(number) = port.get("nodePort").and_then(Value::as_u64).filter(|number| *number != 0) else { continue };
+        let in_range = u16::try_from(number).is_ok_and(|number| NODE_PORTS.contains(&number));
+        let problem = if !in_range {
+            format!(
+                "provided port is not in the valid range. The range of valid ports is {}-{}",
+                NODE_PORTS.start(),
+                NODE_PORTS.end()
+            )
+        } else if (used.contains(&number) && !own.contains(&number)) || !asked.insert(number) {
+            "provided port is already allocated".to_owned()
+        } else {
+            continue;
+        };
+        let cause = Cause::invalid(format!("spec.ports[{index}].nodePort"), &number.into(), &problem);
+        return Err(Status::invalid("", "Service", name, vec![cause]));
+    }
+    used.extend(asked);
     let mut kept: Vec<u64> = old.map(ports_of).unwrap_or_default().into_iter().collect();
     for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         let Some(port) = port.as_object_mut() else { continue };

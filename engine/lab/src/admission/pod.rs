@@ -7,6 +7,10 @@ use serde_json::{Map, Value, json};
 use crate::status::Status;
 use crate::store::{GroupResource, Store, meta};
 
+const PRIORITY_CLASSES: GroupResource = GroupResource::builtin("scheduling.k8s.io", "priorityclasses");
+
+const RUNTIME_CLASSES: GroupResource = GroupResource::builtin("node.k8s.io", "runtimeclasses");
+
 /// Where the token of the service account stands in a container.
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -25,11 +29,58 @@ pub(super) fn admit(store: &Store, namespace: &str, pod: &mut Value) -> Result<(
     }
     spec.insert("serviceAccountName".to_owned(), account.clone().into());
     spec.insert("serviceAccount".to_owned(), account.into());
-    spec.entry("priority").or_insert_with(|| 0.into());
-    spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
+    prioritize(store, &name, spec)?;
+    run_by_class(store, &name, spec)?;
     tolerate(spec, "node.kubernetes.io/not-ready");
     tolerate(spec, "node.kubernetes.io/unreachable");
     Ok(())
+}
+
+/// Sets priority and preemption from the pod's class, or from the one that holds for pods without any.
+fn prioritize(store: &Store, pod: &str, spec: &mut Map<String, Value>) -> Result<(), Status> {
+    let named =
+        spec.get("priorityClassName").and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned);
+    let built_in = match named.as_deref() {
+        Some("system-node-critical") => Some(2_000_001_000),
+        Some("system-cluster-critical") => Some(2_000_000_000),
+        _ => None,
+    };
+    let class = match &named {
+        Some(name) => store.get(&PRIORITY_CLASSES, "", name),
+        None => {
+            let classes = store.list(&PRIORITY_CLASSES, "").items;
+            classes.into_iter().find(|class| class.get("globalDefault") == Some(&Value::Bool(true)))
+        }
+    };
+    if let Some(name) = named.filter(|_| class.is_none() && built_in.is_none()) {
+        let why = format!("no PriorityClass with name {name} was found");
+        return Err(Status::forbidden("", "pods", pod, &why));
+    }
+    let value = class.as_ref().and_then(|class| class.get("value")?.as_i64()).or(built_in).unwrap_or(0);
+    if let Some(asked) = spec.get("priority").and_then(Value::as_i64).filter(|asked| *asked != value) {
+        let why = format!(
+            "the integer value of priority ({asked}) must not be provided in pod spec; priority admission controller computed \
+             {value} from the given PriorityClass name"
+        );
+        return Err(Status::forbidden("", "pods", pod, &why));
+    }
+    spec.insert("priority".to_owned(), value.into());
+    let preemption = class.as_ref().and_then(|class| class.get("preemptionPolicy").cloned());
+    spec.entry("preemptionPolicy").or_insert_with(|| preemption.unwrap_or_else(|| "PreemptLowerPriority".into()));
+    if let Some(class) = class {
+        spec.insert("priorityClassName".to_owned(), meta::name(&class).into());
+    }
+    Ok(())
+}
+
+/// A runtime class must be there.
+fn run_by_class(store: &Store, pod: &str, spec: &Map<String, Value>) -> Result<(), Status> {
+    let Some(name) = spec.get("runtimeClassName").and_then(Value::as_str) else { return Ok(()) };
+    if store.get(&RUNTIME_CLASSES, "", name).is_some() {
+        return Ok(());
+    }
+    let why = format!("pod rejected: RuntimeClass {name:?} not found");
+    Err(Status::forbidden("", "pods", pod, &why))
 }
 
 /// The name as a refusal shows it: of a generated one only the beginning, for it is generated after admission.

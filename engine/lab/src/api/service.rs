@@ -228,8 +228,20 @@ impl Api {
         if review::is_review(resource) {
             return if method == Method::POST { review::create(&call) } else { Err(Status::method_not_allowed()) };
         }
-        call.carry_out(&method)
+        let mut response = call.carry_out(&method)?;
+        add_warnings(&mut response, &deprecation(resource));
+        Ok(response)
     }
+}
+
+/// What every request for a kind is warned of that Kubernetes would rather be rid of.
+fn deprecation(resource: &Resource) -> Vec<String> {
+    let warning = match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "endpoints") => "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+        ("", "componentstatuses") => "v1 ComponentStatus is deprecated in v1.19+",
+        _ => return Vec::new(),
+    };
+    vec![warning.to_owned()]
 }
 
 /// The request as Kubernetes names it in RBAC and audit.

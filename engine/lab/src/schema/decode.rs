@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::node::{Node, NodeType};
+use super::quantity;
 
 /// What decoding found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +81,9 @@ const DROPPED_ZERO: [&str; 42] = [
 /// Times that Go's encoder writes as `null` while they are not set: of pods' and Jobs' conditions, and of Events.
 const WRITTEN_AS_NULL: [&str; 4] = ["lastProbeTime", "eventTime", "firstTimestamp", "lastTimestamp"];
 
+/// What the server says of an amount that is none.
+const NO_QUANTITY: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
 impl Decoded {
     /// Decodes a built-in object: drops nulls and unknown fields, writes structs that Go always writes, leaves out what Go omits.
     pub(crate) fn builtin(node: Node<'_>, object: &mut Value) -> Self {
@@ -105,7 +109,14 @@ impl Decoded {
                     }
                 }
             }
-            (NodeType::IntOrString, Value::Number(number)) if node.is_quantity() => *value = number.to_string().into(),
+            (NodeType::IntOrString, found) if node.is_quantity() => {
+                let text = found.as_str().map_or_else(|| found.to_string(), ToOwned::to_owned);
+                match quantity::canonical(text.trim()) {
+                    Some(written) => *value = written.into(),
+                    None if self.mistyped.is_none() => self.mistyped = Some(NO_QUANTITY.to_owned()),
+                    None => {}
+                }
+            }
             (expected, found) => {
                 if !fits(expected, found) && self.mistyped.is_none() {
                     self.mistyped = Some(place.type_error(node, found));

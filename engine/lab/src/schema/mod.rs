@@ -23,6 +23,7 @@ mod misfit;
 mod names;
 mod node;
 mod numbers;
+pub(crate) mod quantity;
 mod rules;
 mod strategic;
 mod structural;

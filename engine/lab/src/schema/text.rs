@@ -2,6 +2,8 @@
 //!
 //! Invariant: one rule, one message; who asks decides where it is reported.
 
+use std::net::IpAddr;
+
 /// What is wrong with a text; empty when it is fine.
 pub(crate) type Problems = Vec<String>;
 
@@ -154,12 +156,57 @@ fn no_dots(text: &str) -> Option<String> {
     }
 }
 
+/// The name of an environment variable: all printable ASCII but `=`.
+pub(crate) fn env_name(text: &str) -> Problems {
+    const RULE: &str =
+        "a valid environment variable name must consist only of printable ASCII characters other than '='";
+    let fits = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'=';
+    if text.bytes().all(fits) { Vec::new() } else { vec![RULE.to_owned()] }
+}
+
+/// The name of a port.
+pub(crate) fn port_name(text: &str) -> Problems {
+    let mut problems = Vec::new();
+    if text.len() > 15 {
+        problems.push("must be no more than 15 characters".to_owned());
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        problems.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)".to_owned());
+    }
+    if !text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        problems.push("must contain at least one letter (a-z)".to_owned());
+    }
+    if text.contains("--") {
+        problems.push("must not contain consecutive hyphens".to_owned());
+    }
+    if text.starts_with('-') || text.ends_with('-') {
+        problems.push("must not begin or end with a hyphen".to_owned());
+    }
+    problems
+}
+
 /// The number of a port.
 pub(crate) fn port_number(number: i64) -> Problems {
     if (1..=65_535).contains(&number) {
         return Vec::new();
     }
     vec!["must be between 1 and 65535, inclusive".to_owned()]
+}
+
+/// An address, version 4 or 6.
+pub(crate) fn ip(text: &str) -> Problems {
+    if text.parse::<IpAddr>().is_ok() {
+        return Vec::new();
+    }
+    vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()]
+}
+
+/// A network in CIDR notation.
+pub(crate) fn cidr(text: &str) -> Problems {
+    if text.parse::<ipnet::IpNet>().is_ok() {
+        return Vec::new();
+    }
+    vec!["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)".to_owned()]
 }
 
 #[cfg(test)]
@@ -179,5 +226,6 @@ mod tests {
         assert_eq!(label_value(&long), ["must be no more than 63 bytes"]);
         assert_eq!(path_segment("a/b%"), ["may not contain '/'", "may not contain '%'"]);
         assert_eq!(config_key("..a"), ["must not start with '..'"]);
+        assert_eq!(port_name("--").len(), 3);
     }
 }

@@ -121,6 +121,9 @@ impl<'a> Preparation<'a> {
             ("", "namespaces") => Some(json!({"phase": "Active"})),
             ("", "pods") => Some(json!({"phase": "Pending"})),
             ("", "services") => Some(json!({"loadBalancer": {}})),
+            ("", "persistentvolumes" | "persistentvolumeclaims") => Some(json!({"phase": "Pending"})),
+            ("networking.k8s.io", "ingresses") => Some(json!({"loadBalancer": {}})),
+            ("autoscaling", _) => Some(json!({"desiredReplicas": 0, "currentMetrics": null})),
             _ if self.resource.is_custom() => None,
             _ => Some(json!({})),
         };
@@ -206,9 +209,7 @@ impl<'a> Preparation<'a> {
                 let DefinitionReview { causes, warnings } = schema::review(self.resource, new, old)?;
                 (causes, warnings)
             }
-            _ if self.options.subresource == Subresource::Main => {
-                (schema::validate_builtin(self.resource, new), Vec::new())
-            }
+            _ if self.options.subresource == Subresource::Main => schema::validate_builtin(self.resource, old, new),
             _ => (Vec::new(), Vec::new()),
         };
         causes.extend(found);

@@ -4,6 +4,7 @@
 
 mod pod_spec;
 mod service;
+mod stored;
 mod workload;
 
 use serde_json::{Map, Value};
@@ -23,6 +24,18 @@ pub(super) fn fill(resource: &GroupResource, object: &mut Value) {
         ("batch", "jobs") => workload::job(object),
         ("batch", "cronjobs") => workload::cron_job(object),
         ("", "persistentvolumeclaims") => workload::claim(object),
+        ("", "podtemplates") => stored::pod_template(object),
+        ("", "replicationcontrollers") => stored::replication_controller(object),
+        ("", "persistentvolumes") => stored::volume(object),
+        ("storage.k8s.io", "storageclasses") => stored::storage_class(object),
+        ("scheduling.k8s.io", "priorityclasses") => stored::priority_class(object),
+        ("autoscaling", "horizontalpodautoscalers") => stored::autoscaler(object),
+        ("networking.k8s.io", "networkpolicies") => stored::network_policy(object),
+        ("", "endpoints") => stored::endpoints(object),
+        ("discovery.k8s.io", "endpointslices") => stored::endpoint_slice(object),
+        ("", "limitranges") => stored::limit_range(object),
+        ("admissionregistration.k8s.io", "validatingwebhookconfigurations") => stored::webhooks(object, false),
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations") => stored::webhooks(object, true),
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => super::rbac::default_binding(object),
         _ => {}
     }

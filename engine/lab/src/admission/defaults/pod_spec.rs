@@ -91,6 +91,9 @@ fn probe(probe: &mut Map<String, Value>) {
 }
 
 fn volume(volume: &mut Map<String, Value>) {
+    if volume.iter().all(|(name, value)| name == "name" || value.is_null()) {
+        volume.insert("emptyDir".to_owned(), json!({}));
+    }
     const MODE: u32 = 0o644;
     for source in ["configMap", "secret", "downwardAPI", "projected"] {
         if let Some(source) = volume.get_mut(source).and_then(Value::as_object_mut) {
