@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::replay::ask;
 use crate::support::{Http, NoPods, client, differences, store};
 
 /// Recorded without managed fields, which `exchanges.jsonl` has.
@@ -27,28 +28,8 @@ async fn custom_resources_are_answered_as_recorded() {
 }
 
 async fn replay(http: &Http, exchange: &Value, problems: &mut Vec<String>) {
-    let (request, recorded) = (&exchange["request"], &exchange["response"]);
-    let text = |key: &str| request[key].as_str().unwrap_or_default();
-    let headers: Vec<(&str, &str)> = ["accept", "content-type"]
-        .into_iter()
-        .map(|key| (key, text(key)))
-        .filter(|(_, value)| !value.is_empty())
-        .collect();
-    let body = match request.get("body") {
-        None => String::new(),
-        Some(Value::String(raw)) => raw.clone(),
-        Some(other) => other.to_string(),
-    };
-    let answer = http.send(text("method"), text("path"), &headers, body).await;
-    if u64::from(answer.status.as_u16()) != recorded["status"] {
-        problems.push(format!("status {}, recorded {}: {}", answer.status, recorded["status"], answer.json()));
-        return;
-    }
-    let warnings: Vec<Value> =
-        answer.headers.get_all("warning").iter().map(|value| value.to_str().unwrap_or_default().into()).collect();
-    let recorded_warnings = recorded["warning"].as_array().cloned().unwrap_or_default();
-    differences("warning", &recorded_warnings.into(), &warnings.into(), problems);
-    let (mut recorded, mut found) = (recorded["body"].clone(), answer.json());
+    let Some(mut found) = ask(http, exchange, problems).await else { return };
+    let mut recorded = exchange["response"]["body"].clone();
     for body in [&mut recorded, &mut found] {
         without_managed_fields(body);
         sort_causes(body);

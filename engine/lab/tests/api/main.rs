@@ -1,6 +1,7 @@
 //! The API as its clients see it, over the in-memory door.
 
 mod access;
+mod built_in;
 mod clients;
 mod custom;
 mod hostile;

@@ -47,7 +47,8 @@ async fn every_recorded_exchange_is_answered_alike() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-async fn replay(http: &Http, name: &str, exchange: &Value, problems: &mut Vec<String>) {
+/// Sends a recorded request. The answer's body, or a watch's events, unless the status is another than recorded.
+pub(crate) async fn ask(http: &Http, exchange: &Value, problems: &mut Vec<String>) -> Option<Value> {
     let (request, recorded) = (&exchange["request"], &exchange["response"]);
     let text = |key: &str| request[key].as_str().unwrap_or_default();
     let headers: Vec<(&str, &str)> = ["accept", "content-type"]
@@ -63,19 +64,23 @@ async fn replay(http: &Http, name: &str, exchange: &Value, problems: &mut Vec<St
     let answer = http.send(text("method"), text("path"), &headers, body).await;
     if u64::from(answer.status.as_u16()) != recorded["status"] {
         problems.push(format!("status {}, recorded {}: {}", answer.status, recorded["status"], answer.json()));
-        return;
+        return None;
     }
     let header =
         |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     if header("content-type") != recorded["content-type"].as_str().unwrap_or_default() {
         problems.push(format!("content type {:?}, recorded {}", header("content-type"), recorded["content-type"]));
     }
-    if let Some(warnings) = recorded["warning"].as_array() {
-        let found: Vec<Value> =
-            answer.headers.get_all("warning").iter().map(|value| value.to_str().unwrap_or_default().into()).collect();
-        differences("warning", &warnings.clone().into(), &found.into(), problems);
-    }
-    let (mut recorded, mut found) = (recorded["body"].clone(), answer.json());
+    let warnings: Vec<Value> =
+        answer.headers.get_all("warning").iter().map(|value| value.to_str().unwrap_or_default().into()).collect();
+    let recorded_warnings = recorded["warning"].as_array().cloned().unwrap_or_default();
+    differences("warning", &recorded_warnings.into(), &warnings.into(), problems);
+    Some(if recorded["body"].is_array() { answer.events() } else { answer.json() })
+}
+
+async fn replay(http: &Http, name: &str, exchange: &Value, problems: &mut Vec<String>) {
+    let Some(mut found) = ask(http, exchange, problems).await else { return };
+    let mut recorded = exchange["response"]["body"].clone();
     if matches!(name, "core-v1" | "apps-v1" | "istio-v1" | "aggregated-core") {
         narrow_discovery(&recorded, &mut found);
         sort_discovery(&mut recorded);
@@ -150,11 +155,5 @@ async fn replay_watch(http: &Http, revision: &str, exchange: &Value, problems: &
         http.send("DELETE", &format!("{collection}/w"), &[], "").await;
     };
     let (answer, ()) = tokio::join!(http.send("GET", &path, &[], ""), change);
-    let events: Vec<Value> = answer
-        .body
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).expect("JSON"))
-        .collect();
-    differences("", &exchange["response"]["body"], &events.into(), problems);
+    differences("", &exchange["response"]["body"], &answer.events(), problems);
 }

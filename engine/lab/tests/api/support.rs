@@ -77,6 +77,12 @@ impl Answer {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&self.body).into_owned()))
     }
+
+    /// The events of a watch that ended.
+    pub(crate) fn events(&self) -> Value {
+        let lines = self.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice::<Value>(line).expect("JSON")).collect()
+    }
 }
 
 impl Http {
