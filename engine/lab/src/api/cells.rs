@@ -9,7 +9,7 @@ pub(super) fn at<'v>(object: &'v Value, path: &str) -> &'v str {
     object.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn list<'v>(object: &'v Value, path: &str) -> &'v [Value] {
+pub(super) fn list<'v>(object: &'v Value, path: &str) -> &'v [Value] {
     object.pointer(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -23,10 +23,6 @@ pub(super) fn or_none(object: &Value, path: &str) -> Value {
 
 pub(super) fn number(object: &Value, path: &str) -> Value {
     object.pointer(path).and_then(Value::as_i64).unwrap_or(0).into()
-}
-
-pub(super) fn count(object: &Value, path: &str) -> Value {
-    list(object, path).len().into()
 }
 
 pub(super) fn data_count(object: &Value) -> Value {
@@ -56,9 +52,8 @@ pub(super) fn template_list(object: &Value, member: &str) -> Value {
 }
 
 pub(super) fn ready_of(object: &Value, ready: &str, wanted: &str) -> Value {
-    let wanted =
-        object.pointer(wanted).and_then(Value::as_i64).unwrap_or(if wanted.ends_with("completions") { 1 } else { 0 });
-    format!("{}/{wanted}", object.pointer(ready).and_then(Value::as_i64).unwrap_or(0)).into()
+    let number = |path: &str| object.pointer(path).and_then(Value::as_i64).unwrap_or(0);
+    format!("{}/{}", number(ready), number(wanted)).into()
 }
 
 /// `creationTimestamp` as a short age.
@@ -97,16 +92,6 @@ fn human_duration(seconds: i64) -> String {
 
 fn with_rest(whole: i64, unit: &str, rest: i64, rest_unit: &str) -> String {
     if rest == 0 { format!("{whole}{unit}") } else { format!("{whole}{unit}{rest}{rest_unit}") }
-}
-
-pub(super) fn node_status(node: &Value) -> Value {
-    let ready = list(node, "/status/conditions").iter().find(|one| at(one, "/type") == "Ready");
-    let mut status =
-        if ready.is_some_and(|one| at(one, "/status") == "True") { "Ready" } else { "NotReady" }.to_owned();
-    if node.pointer("/spec/unschedulable") == Some(&Value::Bool(true)) {
-        status.push_str(",SchedulingDisabled");
-    }
-    status.into()
 }
 
 pub(super) fn external_ip(service: &Value) -> Value {
@@ -160,15 +145,31 @@ fn shortened(found: &[String]) -> Value {
     }
 }
 
-pub(super) fn event_object(event: &Value) -> Value {
-    format!("{}/{}", at(event, "/involvedObject/kind").to_lowercase(), at(event, "/involvedObject/name")).into()
-}
-
 pub(super) fn job_status(job: &Value) -> Value {
     let holds = |kind: &str| {
         list(job, "/status/conditions").iter().any(|one| at(one, "/type") == kind && at(one, "/status") == "True")
     };
-    ["Complete", "Failed", "Suspended"].into_iter().find(|kind| holds(kind)).unwrap_or("Running").into()
+    if let Some(end) = ["Complete", "Failed"].into_iter().find(|kind| holds(kind)) {
+        return end.into();
+    }
+    if job.pointer("/metadata/deletionTimestamp").is_some() {
+        return "Terminating".into();
+    }
+    ["Suspended", "FailureTarget", "SuccessCriteriaMet"]
+        .into_iter()
+        .find(|kind| holds(kind))
+        .unwrap_or("Running")
+        .into()
+}
+
+pub(super) fn job_completions(job: &Value) -> Value {
+    let number = |path: &str| job.pointer(path).and_then(Value::as_i64);
+    let succeeded = number("/status/succeeded").unwrap_or(0);
+    match (number("/spec/completions"), number("/spec/parallelism").unwrap_or(0)) {
+        (Some(wanted), _) => format!("{succeeded}/{wanted}").into(),
+        (None, parallel @ 2..) => format!("{succeeded}/1 of {parallel}").into(),
+        (None, _) => format!("{succeeded}/1").into(),
+    }
 }
 
 pub(super) fn job_duration(job: &Value, now: Timestamp) -> Value {

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 use super::cells::{
-    age, count, data_count, duration_text, endpoints, event_object, external_ip, job_duration, job_status, joined,
-    node_status, number, or_none, pairs, ready_of, service_ports, since, slice_endpoints, template_list, text,
+    age, data_count, duration_text, endpoints, external_ip, job_completions, job_duration, job_status, joined, number,
+    or_none, pairs, ready_of, service_ports, slice_endpoints, template_list, text,
 };
 use super::jsonpath;
+use super::other_columns::other_rows;
 use super::pod_cells::{pod_ready, pod_restarts, pod_status};
 use super::scale::selector_text;
 use crate::schema::{Resource, float_text};
@@ -54,17 +55,14 @@ impl Column {
     }
 }
 
-const fn shown(
-    name: &'static str,
-    cell: fn(&Value, Timestamp) -> Value,
-) -> (&'static str, i64, fn(&Value, Timestamp) -> Value) {
+/// A column of a built-in kind: its name, its priority and its cell.
+pub(super) type Row = (&'static str, i64, fn(&Value, Timestamp) -> Value);
+
+pub(super) const fn shown(name: &'static str, cell: fn(&Value, Timestamp) -> Value) -> Row {
     (name, 0, cell)
 }
 
-const fn wide(
-    name: &'static str,
-    cell: fn(&Value, Timestamp) -> Value,
-) -> (&'static str, i64, fn(&Value, Timestamp) -> Value) {
+pub(super) const fn wide(name: &'static str, cell: fn(&Value, Timestamp) -> Value) -> Row {
     (name, 1, cell)
 }
 
@@ -82,9 +80,6 @@ pub(super) fn builtin_columns(group: &str, plural: &str) -> Vec<Column> {
             ]
         }
         ("", "namespaces") => vec![name, shown("Status", |object, _| text(object, "/status/phase")), shown("Age", age)],
-        ("", "serviceaccounts") => {
-            vec![name, shown("Secrets", |object, _| count(object, "/secrets")), shown("Age", age)]
-        }
         ("", "pods") => vec![
             name,
             shown("Ready", |object, _| pod_ready(object)),
@@ -106,22 +101,6 @@ pub(super) fn builtin_columns(group: &str, plural: &str) -> Vec<Column> {
             wide("Selector", |object, _| pairs(object.pointer("/spec/selector"))),
         ],
         ("", "endpoints") => vec![name, shown("Endpoints", |object, _| endpoints(object)), shown("Age", age)],
-        ("", "nodes") => vec![
-            name,
-            shown("Status", |object, _| node_status(object)),
-            shown("Roles", |_, _| "<none>".into()),
-            shown("Age", age),
-            shown("Version", |object, _| text(object, "/status/nodeInfo/kubeletVersion")),
-        ],
-        ("", "events") => vec![
-            shown("Last Seen", |object, now| {
-                since(object, &["/lastTimestamp", "/eventTime", "/metadata/creationTimestamp"], now)
-            }),
-            shown("Type", |object, _| text(object, "/type")),
-            shown("Reason", |object, _| text(object, "/reason")),
-            shown("Object", |object, _| event_object(object)),
-            shown("Message", |object, _| text(object, "/message")),
-        ],
         ("apps", "deployments") => vec![
             name,
             shown("Ready", |object, _| ready_of(object, "/status/readyReplicas", "/spec/replicas")),
@@ -158,13 +137,19 @@ pub(super) fn builtin_columns(group: &str, plural: &str) -> Vec<Column> {
             shown("Available", |object, _| number(object, "/status/numberAvailable")),
             shown("Node Selector", |object, _| pairs(object.pointer("/spec/template/spec/nodeSelector"))),
             shown("Age", age),
+            wide("Containers", |object, _| template_list(object, "name")),
+            wide("Images", |object, _| template_list(object, "image")),
+            wide("Selector", |object, _| selector_text(object.pointer("/spec/selector")).into()),
         ],
         ("batch", "jobs") => vec![
             name,
             shown("Status", |object, _| job_status(object)),
-            shown("Completions", |object, _| ready_of(object, "/status/succeeded", "/spec/completions")),
+            shown("Completions", |object, _| job_completions(object)),
             shown("Duration", job_duration),
             shown("Age", age),
+            wide("Containers", |object, _| template_list(object, "name")),
+            wide("Images", |object, _| template_list(object, "image")),
+            wide("Selector", |object, _| selector_text(object.pointer("/spec/selector")).into()),
         ],
         ("coordination.k8s.io", "leases") => {
             vec![name, shown("Holder", |object, _| text(object, "/spec/holderIdentity")), shown("Age", age)]
@@ -179,11 +164,11 @@ pub(super) fn builtin_columns(group: &str, plural: &str) -> Vec<Column> {
         ("apiextensions.k8s.io", "customresourcedefinitions") => {
             vec![name, shown("Created At", |object, _| text(object, "/metadata/creationTimestamp"))]
         }
-        _ => vec![name, shown("Age", age)],
+        _ => other_rows(group, plural).unwrap_or_else(|| vec![name, shown("Age", age)]),
     };
     let columns = rows.into_iter().map(|(name, priority, cell)| Column {
         name: name.to_owned(),
-        kind: column_type(name).to_owned(),
+        kind: column_type(plural, name).to_owned(),
         format: if name == "Name" { "name" } else { "" }.to_owned(),
         description: String::new(),
         priority,
@@ -192,10 +177,24 @@ pub(super) fn builtin_columns(group: &str, plural: &str) -> Vec<Column> {
     columns.collect()
 }
 
-fn column_type(name: &str) -> &'static str {
-    match name {
-        "Desired" | "Current" | "Up-to-date" | "Available" | "Secrets" => "integer",
-        "Created At" => "date",
+/// The type of a column, which decides how clients align it.
+fn column_type(plural: &str, name: &str) -> &'static str {
+    match (plural, name) {
+        ("persistentvolumeclaims" | "persistentvolumes", _) => "string",
+        ("replicasets" | "daemonsets" | "replicationcontrollers", "Ready") => "integer",
+        (
+            _,
+            "Desired"
+            | "Current"
+            | "Up-to-date"
+            | "Available"
+            | "Allowed Disruptions"
+            | "Active"
+            | "Webhooks"
+            | "Value",
+        ) => "integer",
+        (_, "Suspend" | "Global-Default") => "boolean",
+        (_, "Created At") => "date",
         _ => "string",
     }
 }

@@ -15,6 +15,7 @@ mod eviction;
 mod health;
 mod jsonpath;
 mod options;
+mod other_columns;
 mod patch;
 mod paths;
 mod pod_cells;

@@ -117,6 +117,11 @@ impl Decoded {
                     None => {}
                 }
             }
+            (NodeType::String, Value::String(text)) if node.is_bytes() => {
+                if let (Some(at), None) = (bad_base64(text), &self.mistyped) {
+                    self.mistyped = Some(format!("illegal base64 data at input byte {at}"));
+                }
+            }
             (expected, found) => {
                 if !fits(expected, found) && self.mistyped.is_none() {
                     self.mistyped = Some(place.type_error(node, found));
@@ -166,6 +171,28 @@ impl Decoded {
                 map.insert(name.to_owned(), default.clone());
             }
         }
+    }
+}
+
+/// Where a text stops being base64 for Go's decoder, which skips line breaks.
+fn bad_base64(text: &str) -> Option<usize> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let found: Vec<(usize, u8)> = text.bytes().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n')).collect();
+    let letters = found.iter().take_while(|(_, byte)| letter(*byte)).count();
+    let padding = &found[letters..];
+    let (begun, first) = (letters % 4, padding.first().copied());
+    match (begun, first) {
+        (0, None) => None,
+        // What was begun and not ended is blamed on its beginning.
+        (_, None) => Some(found[letters - begun].0),
+        (0 | 1, Some((at, _))) => Some(at),
+        (_, Some((at, byte))) if byte != b'=' => Some(at),
+        (2, Some(_)) => match padding.get(1) {
+            None => Some(text.len()),
+            Some((at, byte)) if *byte != b'=' => Some(at - 1),
+            Some(_) => padding.get(2).map(|(at, _)| *at),
+        },
+        (_, Some(_)) => padding.get(1).map(|(at, _)| *at),
     }
 }
 
@@ -331,4 +358,39 @@ impl<'a> Place<'a> {
 fn go_type<'a>(node: Node<'a>) -> &'a str {
     let name = node.type_name();
     if name.is_empty() { "string" } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bad_base64;
+
+    /// What Go's `base64.StdEncoding` says.
+    #[test]
+    fn base64_ends_where_it_ends_for_go() {
+        for (text, at) in [
+            ("", None),
+            ("abcd", None),
+            ("ab==", None),
+            ("abc=", None),
+            ("YQ==\n", None),
+            ("Y\nQ==", None),
+            ("a", Some(0)),
+            ("ab", Some(0)),
+            ("abc", Some(0)),
+            ("abcda", Some(4)),
+            ("ab=", Some(3)),
+            ("ab=c", Some(2)),
+            ("abc==", Some(4)),
+            ("ab===", Some(4)),
+            ("not base64!", Some(3)),
+            ("abcd!", Some(4)),
+            ("a===", Some(1)),
+            ("YQ==YQ==", Some(4)),
+            ("abcd=", Some(4)),
+            ("=", Some(0)),
+            ("a b", Some(1)),
+        ] {
+            assert_eq!(bad_base64(text), at, "{text:?}");
+        }
+    }
 }

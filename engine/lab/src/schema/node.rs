@@ -107,6 +107,11 @@ impl<'a> Node<'a> {
         self.name == "io.k8s.apimachinery.pkg.api.resource.Quantity"
     }
 
+    /// Whether values here are bytes, written in base64.
+    pub(crate) fn is_bytes(&self) -> bool {
+        self.text("format") == "byte"
+    }
+
     /// What a value here may be.
     pub(crate) fn node_type(&self) -> NodeType {
         if self.flag("x-kubernetes-int-or-string") || self.text("format") == "int-or-string" || self.is_quantity() {
