@@ -63,10 +63,8 @@ fn check(store: &Store, name: &str, asked: &str) -> Result<(), Status> {
     };
     let mask = u32::MAX << (32 - NETWORK.1);
     if u32::from(address) & mask != u32::from(NETWORK.0) {
-        let range = format!("{}/{}", NETWORK.0, NETWORK.1);
-        return refuse(&format!(
-            "failed to allocate IP {asked}: the provided IP ({asked}) is not in the valid range. The range of valid IPs is {range}"
-        ));
+        let problem = "the provided network does not match the current range";
+        return refuse(&format!("failed to allocate IP {asked}: {problem}"));
     }
     if used_addresses(store).contains(&address) {
         return refuse(&format!("failed to allocate IP {asked}: provided IP is already allocated"));

@@ -12,20 +12,22 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256, Sha512};
 
-use super::body::{Body, json_response, whole};
+use super::body::{Body, json_response, response, whole};
 use super::document::is_known;
 use crate::schema::{Catalog, Resource, SubresourceInfo};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// `/version`
-pub(super) fn version() -> Value {
-    json!({
+pub(super) fn version() -> Response<Body> {
+    let version = json!({
         "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36",
         "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
         "gitVersion": crate::KUBERNETES, "gitCommit": "$Format:%H$", "gitTreeState": "", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "go1.27.3-X:nojsonv2", "compiler": "gc", "platform": "linux/amd64",
-    })
+    });
+    // The real server indents this answer, whatever was asked for.
+    response(StatusCode::OK, "application/json", whole(format!("{version:#}").into_bytes()))
 }
 
 /// `/api`

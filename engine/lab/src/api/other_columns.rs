@@ -343,7 +343,9 @@ fn targets(scaler: &Value) -> Value {
     let mut all: Vec<String> = list(scaler, "/spec/metrics").iter().map(one).collect();
     // The older version has one aim, of the processor.
     let percent = scaler.pointer("/spec/targetCPUUtilizationPercentage").and_then(Value::as_i64);
-    all.extend(percent.map(|percent| format!("cpu: <unknown>/{percent}%")));
+    if all.is_empty() {
+        all.extend(percent.map(|percent| format!("cpu: <unknown>/{percent}%")));
+    }
     match all.len() {
         0 => "<none>".into(),
         count if count > MOST => format!("{} + {} more...", all[..MOST].join(", "), count - MOST).into(),
@@ -416,7 +418,10 @@ fn cron_jobs() -> Vec<Row> {
         AGE,
         wide("Containers", |job, _| containers(job, "name")),
         wide("Images", |job, _| containers(job, "image")),
-        wide("Selector", |job, _| selector_text(job.pointer("/spec/jobTemplate/spec/selector")).into()),
+        wide("Selector", |job, _| match job.pointer("/spec/jobTemplate/spec/selector") {
+            None => "<none>".into(),
+            selector => selector_text(selector).into(),
+        }),
     ]
 }
 

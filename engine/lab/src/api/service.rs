@@ -117,7 +117,7 @@ impl Api {
                 add_warnings(&mut answer, resource.deprecation(catalog).as_slice());
                 answer
             }
-            Route::Version => json_response(StatusCode::OK, &discovery::version()),
+            Route::Version => discovery::version(),
             Route::Root => health::paths(catalog),
             Route::Health { endpoint, check } => health::answer(&endpoint, check.as_deref(), &query),
             Route::CoreVersions => discovery::core_versions(catalog, request.headers()),
