@@ -11,6 +11,7 @@ mod transcript;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use similar::TextDiff;
 
@@ -20,6 +21,12 @@ use transcript::{Case, Transcript};
 
 /// How many transcripts run side by side: they mostly wait.
 const AT_ONCE: usize = 6;
+
+/// How often a command that only reads is asked again while its answer is wrong: on any cluster controllers need time.
+const ASKED_AGAIN: u32 = 10;
+
+/// How long to wait before that.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The transcripts in a folder, in the order of their names.
 fn transcripts(folder: &str) -> Vec<PathBuf> {
@@ -78,7 +85,14 @@ fn walk(arm: &Arm, path: &Path, update: bool) -> Vec<String> {
     let session = Session::open(arm, name_of(path));
     let mut failures = Vec::new();
     for case in transcript.cases.iter_mut().filter(|case| case.runs_on(arm)) {
-        let answer = session.run(&case.command);
+        let mut answer = session.run(&case.command);
+        let recording = update && !arm.is_lab();
+        let mut left = if case.only_reads() && !recording { ASKED_AGAIN } else { 0 };
+        while left > 0 && judge(case, &answer, arm.is_lab()).is_some() {
+            std::thread::sleep(PAUSE);
+            answer = session.run(&case.command);
+            left -= 1;
+        }
         match (update, arm.is_lab()) {
             (true, true) => case.mark(&answer),
             (true, false) => case.answer = answer,

@@ -101,6 +101,16 @@ impl Case {
         self.containers.is_none() || arm.runs_containers
     }
 
+    /// Whether the command is one `kubectl` that changes nothing, so that it may be asked again.
+    pub(super) fn only_reads(&self) -> bool {
+        const READING: [&str; 6] = ["get", "describe", "logs", "events", "explain", "auth"];
+        let mut words = self.command.split_whitespace();
+        words.next() == Some("kubectl")
+            && words.next().is_some_and(|verb| READING.contains(&verb))
+            && self.command.matches("kubectl ").count() == 1
+            && !self.command.contains("<<")
+    }
+
     /// Marks the case as different on the lab if it is, and keeps the reason if it has one.
     pub(super) fn mark(&mut self, answer: &str) {
         let reason = self.differs.take().unwrap_or_else(|| UNSAID.to_owned());
