@@ -43,7 +43,7 @@ async fn main() -> Result<(), Failure> {
         ["hold", _, objects, watches] => load.hold(objects.parse()?, watches.parse()?).await,
         _ => load.measure().await,
     };
-    load.send(Method::DELETE, &format!("/api/v1/namespaces/{NAMESPACE}"), "", &Value::Null).await?;
+    load.leave().await?;
     done
 }
 
@@ -58,6 +58,16 @@ impl Load {
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
         let request = Request::builder().method(method).uri(path).header("content-type", content_type).body(body)?;
         Ok(self.client.request_text(request).await?.len())
+    }
+
+    /// Deletes the namespace and waits until it is gone: the next call creates it anew.
+    async fn leave(&self) -> Result<(), Failure> {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}");
+        self.send(Method::DELETE, &path, "", &Value::Null).await?;
+        while self.send(Method::GET, &path, "", &Value::Null).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
     }
 
     async fn hold(&self, objects: usize, watches: usize) -> Result<(), Failure> {
