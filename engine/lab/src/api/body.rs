@@ -50,7 +50,7 @@ pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
 }
 
 fn escaped(plain: Vec<u8>) -> Vec<u8> {
-    if !plain.iter().any(|byte| matches!(byte, b'<' | b'>' | b'&')) {
+    if memchr::memchr3(b'<', b'>', b'&', &plain).is_none() {
         return plain;
     }
     // These bytes stand in strings only, so they can be replaced wherever they are.
