@@ -1,6 +1,6 @@
 //! Who asks, and whether they may: authentication, impersonation and RBAC as kube-apiserver does them.
 //!
-//! Invariant: an answer is given to a [`User`] that was established here, and only after [`Access::admit`] let the request pass.
+//! Invariant: an answer is given to a [`User`] that was established here, and only after `Access::admit` let the request pass.
 //! Members of `system:masters` pass without a look at any rule.
 
 mod aggregate;
