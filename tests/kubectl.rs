@@ -52,6 +52,13 @@ fn everyday_commands_print_what_a_real_cluster_prints() {
     for (folder, at_once) in [("cases", AT_ONCE), ("cases/alone", 1)] {
         failures.extend(walk_all(&arm, transcripts(folder), at_once));
     }
+    failures.retain(|_, found: &mut Vec<String>| !found.is_empty());
+    if arm.is_lab() && !failures.is_empty() {
+        // Side by side on a machine that stands still for seconds, clocks decide some cases. What is wrong is wrong alone, too.
+        let again = failures.into_keys().collect();
+        drop(arm);
+        failures = walk_all(&Arm::of_environment(), again, 1);
+    }
     let shown: Vec<String> = failures
         .iter()
         .flat_map(|(path, found)| found.iter().map(|failure| format!("{}: {failure}", name_of(path))))
