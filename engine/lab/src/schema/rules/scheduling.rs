@@ -46,26 +46,7 @@ fn weight(at: &At<'_>, report: &mut Report) {
 
 fn node_term(term: &At<'_>, report: &mut Report) {
     for expression in term.field("matchExpressions").items() {
-        let (operator, values) = (expression.field("operator"), expression.field("values"));
-        match operator.text() {
-            "In" | "NotIn" => {
-                if values.is_empty() {
-                    report.required(&values, "must be specified when `operator` is 'In' or 'NotIn'");
-                }
-            }
-            "Exists" | "DoesNotExist" => {
-                if !values.is_empty() {
-                    report.forbidden(&values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-                }
-            }
-            "Gt" | "Lt" => {
-                if values.items().count() != 1 {
-                    report.required(&values, "must be specified single value when `operator` is 'Lt' or 'Gt'");
-                }
-            }
-            other => report.invalid_as(&operator, &other.into(), "not a valid selector operator"),
-        }
-        report.text(&expression.field("key"), text::qualified_name);
+        selector::requirement(&expression, true, report);
     }
 }
 

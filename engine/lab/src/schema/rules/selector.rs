@@ -23,25 +23,35 @@ pub(super) fn labels(at: &At<'_>, report: &mut Report) {
 pub(super) fn label_selector(at: &At<'_>, report: &mut Report) {
     labels(&at.field("matchLabels"), report);
     for expression in at.field("matchExpressions").items() {
-        let (operator, values) = (expression.field("operator"), expression.field("values"));
-        match operator.text() {
-            "In" | "NotIn" => {
-                if values.is_empty() {
-                    report.required(&values, "must be specified when `operator` is 'In' or 'NotIn'");
-                }
-            }
-            "Exists" | "DoesNotExist" => {
-                if !values.is_empty() {
-                    report.forbidden(&values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-                }
-            }
-            other => report.invalid_as(&operator, &other.into(), "not a valid selector operator"),
-        }
-        report.text(&expression.field("key"), text::qualified_name);
-        for value in values.items() {
+        requirement(&expression, false, report);
+        for value in expression.field("values").items() {
             report.text(&value, text::label_value);
         }
     }
+}
+
+/// Checks operator, number of values and key of one expression; `ordered` lets `Gt` and `Lt` in, as selectors of nodes do.
+pub(super) fn requirement(expression: &At<'_>, ordered: bool, report: &mut Report) {
+    let (operator, values) = (expression.field("operator"), expression.field("values"));
+    match operator.text() {
+        "In" | "NotIn" => {
+            if values.is_empty() {
+                report.required(&values, "must be specified when `operator` is 'In' or 'NotIn'");
+            }
+        }
+        "Exists" | "DoesNotExist" => {
+            if !values.is_empty() {
+                report.forbidden(&values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+            }
+        }
+        "Gt" | "Lt" if ordered => {
+            if values.items().count() != 1 {
+                report.required(&values, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+            }
+        }
+        other => report.invalid_as(&operator, &other.into(), "not a valid selector operator"),
+    }
+    report.text(&expression.field("key"), text::qualified_name);
 }
 
 /// Whether a selector says nothing at all.
