@@ -36,7 +36,7 @@ const CLOSED_DOORS: [(&str, &[&str]); 4] = [
 
 /// The modules of the core. Each may use those of earlier rows only.
 const CORE_ORDER: [&[&str]; 6] = [
-    &["advice", "change", "codes", "expect", "graph", "jsonpath", "manifest", "redact", "source"],
+    &["advice", "call", "change", "codes", "expect", "graph", "jsonpath", "manifest", "redact", "source"],
     &["diag", "model", "yaml_edit"],
     &["outcome", "plan", "template"],
     &["event"],

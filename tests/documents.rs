@@ -60,6 +60,8 @@ fn every_command_line_of_the_documents_exists() {
                 found.push(format!("{}: periplus {line}", shown(&path)));
                 continue;
             };
+            let below = words.get(1).and_then(|word| command.find_subcommand(word));
+            let command = below.unwrap_or(command);
             let known: BTreeSet<&str> = command
                 .get_arguments()
                 .chain(program.get_arguments())

@@ -7,6 +7,7 @@ mod architecture;
 mod cli;
 mod docs;
 mod documents;
+mod explain;
 mod import;
 mod kubectl;
 mod readme;

@@ -115,8 +115,22 @@ fn without_the_service_entry_the_call_in_the_mesh_fails() {
 fn registered_as_http_the_proxy_is_not_reached() {
     Tutorial::new().replacing("protocol: TCP", "protocol: HTTP").rehearse().code(1).prints(&[
         "FAILED  call-in-mesh",
+        "What the mesh did",
+        "CONNECT en.wikipedia.org:443 at 10.244.0.2:3128",
+        "listener 0.0.0.0_3128",
         "CONNECT was answered with 404",
         "the ServiceEntry must say",
+    ]);
+}
+
+#[test]
+fn a_call_that_does_not_wait_for_the_mesh_fails_and_is_told_that_it_should_have() {
+    let waits = "equals: \"<title>{{TITLE}}</title>\", within: 60s";
+    Tutorial::new().replacing(waits, "equals: \"<title>{{TITLE}}</title>\"").rehearse().code(1).prints(&[
+        "FAILED  call-in-mesh",
+        "= blocked: the mesh knows nothing at 10.244.0.2:3128",
+        "! the configuration has changed since",
+        "outbound|3128||my-company-proxy.com",
     ]);
 }
 

@@ -44,14 +44,19 @@ impl ClusterArgs {
 
     /// Connects, and asks the server who it is.
     pub(crate) async fn connect(&self, context: ContextChoice, io: &Io) -> Result<(Cluster, Identity), CliError> {
+        let cluster = self.open(context, io).await?;
+        let identity = cluster.identity().await?;
+        Ok((cluster, identity))
+    }
+
+    /// Makes ready to talk to the cluster; sends nothing.
+    pub(crate) async fn open(&self, context: ContextChoice, io: &Io) -> Result<Cluster, ClusterError> {
         let options = ConnectOptions {
             kubeconfig: self.kubeconfig.clone(),
             proxies: ProxyEnv::from_vars(|name| io.env.get(name).cloned()),
             ..ConnectOptions::new(context)
         };
-        let cluster = Cluster::connect(&options).await?;
-        let identity = cluster.identity().await?;
-        Ok((cluster, identity))
+        Cluster::connect(&options).await
     }
 }
 

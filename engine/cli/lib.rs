@@ -18,6 +18,7 @@ mod prepare;
 mod session;
 mod state;
 mod whole;
+mod witness;
 mod world;
 
 use std::ffi::OsString;

@@ -55,6 +55,14 @@ impl Setting {
         Ok(Self { world, origin, text })
     }
 
+    /// Adds the objects of a file of YAML documents, in which the world's parameters are filled in.
+    pub(crate) fn add_objects(&mut self, path: &Path) -> Result<(), CliError> {
+        let text = read_text(path, WORLD_BYTES)
+            .map_err(|problem| CliError::invalid(format!("{}: {}", path.display(), problem.text())))?;
+        self.world.objects.push(Value::String(text));
+        Ok(())
+    }
+
     /// Whether no world was named or found, so that the lab starts empty.
     pub(crate) const fn is_empty(&self) -> bool {
         self.text.is_empty()

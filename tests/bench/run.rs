@@ -103,6 +103,7 @@ fn reading_steps(bencher: Bencher<'_, '_>, steps: usize) {
                     .expect("a journal"),
                 started: started(&plan),
                 clock: Clock::starting_at(Timestamp::now()),
+                witness: None,
             };
             let (_interrupter, mut interrupts) = Interrupts::new();
             let mut sink = |_: &Event, _: &RunState| {};

@@ -4,6 +4,7 @@
 //! that a wait costs nothing. The same runbook, world, values and seed give the same events, time stamps included.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 use periplus_core::event::Target;
@@ -20,6 +21,7 @@ use crate::params::ParamArgs;
 use crate::prepare::{Prepared, SelectArgs};
 use crate::session::{PaceArgs, Shared, in_lab_time, listen};
 use crate::state::{rehearsal_id, rehearsal_journal, state_dir};
+use crate::witness::LabWitness;
 use crate::world::{Setting, overrides};
 
 /// Arguments of `periplus rehearse`.
@@ -71,7 +73,7 @@ impl Rehearse {
         let expected = prepared.bind(&given, io)?;
         let dir = state_dir(&self.state, io)?;
         in_lab_time()?.block_on(async {
-            let lab = setting.start(overrides(&expected), true).await?;
+            let lab = Arc::new(setting.start(overrides(&expected), true).await?);
             given.world = Some(setting.resolved(lab.params()));
             let bound = prepared.bind(&given, io)?;
             let sinks = self.output.open(io)?;
@@ -86,6 +88,7 @@ impl Rehearse {
                 journal: rehearsal_journal(&dir, &run)?,
                 started: prepared.started(run, (target, KUBERNETES.to_owned()), bound.shown()),
                 clock: Clock::starting_at(lab.clock().now()),
+                witness: Some(Arc::new(LabWitness(Arc::clone(&lab)))),
             };
             let (interrupter, mut interrupts) = Interrupts::new();
             let shared = Shared::new(sinks);

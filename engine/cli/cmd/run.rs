@@ -83,6 +83,7 @@ impl RunCommand {
                 journal: dir.create(&run.0, Durability::Disk)?,
                 started: prepared.started(run, (target, version), bound.shown()),
                 clock: Clock::starting_at(now),
+                witness: None,
             };
             let (interrupter, mut interrupts) = Interrupts::new();
             let shared = Shared::new(sinks);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::call::Call;
 use crate::change::{ChangeId, FieldChange, ObjectKey};
 use crate::expect::{Excerpt, Mismatch};
 use crate::model::{Effect, StepId};
@@ -135,6 +136,13 @@ pub enum EventKind {
         /// Where the window opens.
         mark: LogMark,
     },
+    /// Why the calls of an exec that failed went where they went. Only a lab can tell.
+    CallsExplained {
+        /// The step.
+        step: StepId,
+        /// The calls of its last attempt, oldest first.
+        calls: Vec<Call>,
+    },
     /// A value was taken from the world.
     Captured {
         /// The step.
@@ -232,6 +240,7 @@ impl EventKind {
             | Self::ChangeMade { step, .. }
             | Self::ChangeFailed { step, .. }
             | Self::LogMarked { step, .. }
+            | Self::CallsExplained { step, .. }
             | Self::Captured { step, .. }
             | Self::StepFinished { step, .. } => Some(step),
             Self::RunStarted(_)

@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a clock, the environment or a cluster, and nothing prints.
 
 pub mod advice;
+pub mod call;
 pub mod change;
 pub mod codes;
 pub mod diag;

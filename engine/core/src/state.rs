@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::call::Call;
 use crate::change::ChangeId;
 use crate::event::{
     AttemptResult, ChangeIntent, ChangeMade, Event, EventKind, ExecReport, LogMark, RunStarted, StepSummary, UndoResult,
@@ -61,6 +62,8 @@ pub struct StepState {
     pub last_mismatches: Vec<Mismatch>,
     /// What the latest exec gave back.
     pub last_exec: Option<ExecReport>,
+    /// Why the calls of the last attempt of an exec that failed went where they went.
+    pub calls: Vec<Call>,
     /// Cause of the latest attempt that was inconclusive or failed.
     pub last_cause: Option<String>,
     /// Warnings of the API server.
@@ -95,6 +98,7 @@ impl StepState {
             waiting_for: None,
             last_mismatches: Vec::new(),
             last_exec: None,
+            calls: Vec::new(),
             last_cause: None,
             warnings: Vec::new(),
             captures: IndexMap::new(),
@@ -310,6 +314,7 @@ impl RunState {
             EventKind::LogMarked { step, reader, mark } => {
                 self.running(seq, step)?.marks.push((reader.clone(), mark.clone()));
             }
+            EventKind::CallsExplained { step, calls } => self.running(seq, step)?.calls.clone_from(calls),
             EventKind::Captured { step, name, value } => {
                 self.running(seq, step)?.captures.insert(name.clone(), value.clone());
             }

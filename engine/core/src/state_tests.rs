@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::call::{Call, CallStage};
 use crate::change::ObjectKey;
 use crate::event::{
     Before, ChangeIntent, ChangeMade, ChangeResult, Operation, RunId, RunStarted, RunbookRef, StepSummary, Target,
@@ -153,6 +154,15 @@ fn meet(state: &RunState, kind: EventKind) -> Result<RunState, IllegalEvent> {
     }
 }
 
+fn blocked() -> Call {
+    let stage = CallStage {
+        proxy: "sidecar of default/curl".to_owned(),
+        hops: vec!["listener virtualOutbound".to_owned()],
+        end: "blocked".to_owned(),
+    };
+    Call { call: "TLS for a.example".to_owned(), stages: vec![stage], end: "blocked".to_owned(), now: None }
+}
+
 /// One event of each kind that tells of a step and asks for something of its status; for the running step each is legal.
 fn of_step(step: &str) -> Vec<EventKind> {
     vec![
@@ -163,6 +173,7 @@ fn of_step(step: &str) -> Vec<EventKind> {
         intended(step, 3),
         mark(step),
         EventKind::Captured { step: id(step), name: "IP".to_owned(), value: "10.0.0.1".to_owned() },
+        EventKind::CallsExplained { step: id(step), calls: vec![blocked()] },
     ]
 }
 
@@ -210,6 +221,7 @@ const fn number(kind: &EventKind) -> usize {
         EventKind::UndoIntended { .. } => 17,
         EventKind::UndoFinished { .. } => 18,
         EventKind::RunFinished { .. } => 19,
+        EventKind::CallsExplained { .. } => 20,
     }
 }
 
@@ -229,7 +241,7 @@ fn all_kinds() -> Vec<EventKind> {
 
 #[test]
 fn there_is_a_sample_of_every_kind() {
-    assert_eq!(all_kinds().iter().map(number).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+    assert_eq!(all_kinds().iter().map(number).collect::<Vec<_>>(), (0..21).collect::<Vec<_>>());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 
 use crate::reporter::Reporter;
 use crate::style::Theme;
+use crate::text::call;
 use crate::text::describe::{self, target_line, target_word};
 use crate::text::mismatch;
 use crate::text::page::Page;
@@ -103,6 +104,9 @@ fn broken(kind: NonSuccessKind, message: String, failure: &Failure, step: &StepS
     let found = if failure.mismatches.is_empty() { &step.last_mismatches } else { &failure.mismatches };
     for one in found {
         mismatch::write(&mut page, 0, one);
+    }
+    for one in &step.calls {
+        call::write(&mut page, 0, one);
     }
     for advice in &failure.advice {
         page.hanging(0, "Try next: ", crate::style::Role::Plain, advice);

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
+use periplus_core::call::Call;
 use periplus_core::event::LogMark;
 use periplus_core::model::verb::Verb;
 use periplus_core::model::{In, ObjectRef, PodRef, Step, Text, Tree, Which};
@@ -18,8 +20,10 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::broken::Broken;
+use crate::clock::Clock;
 use crate::cluster::{Cluster, ObjectAddress, PodsOf, Selector, WorkloadKind};
 use crate::recorder::{Message, Recorder};
+use crate::witness::Witness;
 
 /// What a program gave back.
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ pub(crate) struct Bench {
     marks: Mutex<BTreeMap<(usize, usize), Vec<LogMark>>>,
     outputs: Mutex<BTreeMap<usize, Output>>,
     secrets: Arc<Mutex<Vec<String>>>,
+    witness: Option<(Clock, Arc<dyn Witness>)>,
 }
 
 impl Bench {
@@ -56,7 +61,23 @@ impl Bench {
             marks: Mutex::default(),
             outputs: Mutex::default(),
             secrets: Arc::new(Mutex::new(secrets)),
+            witness: None,
         }
+    }
+
+    /// The same, with somebody who sees the calls of programs, by this clock.
+    pub(crate) fn watched(self, clock: Clock, witness: Option<Arc<dyn Witness>>) -> Self {
+        Self { witness: witness.map(|witness| (clock, witness)), ..self }
+    }
+
+    /// The time, if anybody sees the calls of programs.
+    pub(crate) fn watched_from(&self) -> Option<Timestamp> {
+        self.witness.as_ref().map(|(clock, _)| clock.now())
+    }
+
+    /// Why the calls of a pod's programs since then went where they went, as far as anybody saw them.
+    pub(crate) fn calls(&self, namespace: &str, pod: &str, since: Timestamp) -> Vec<Call> {
+        self.witness.as_ref().map_or_else(Vec::new, |(_, witness)| witness.calls(namespace, pod, since))
     }
 
     /// A step's line to the scheduler.

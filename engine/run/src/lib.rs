@@ -21,6 +21,7 @@ mod scheduler;
 mod signal;
 mod undo;
 mod verbs;
+mod witness;
 mod worker;
 
 pub use clock::Clock;
@@ -29,3 +30,4 @@ pub use ledger::Sink;
 pub use run::{Job, RunError, RunOptions, is_same_cluster, run, undo_run};
 pub use signal::{Interrupter, Interrupts};
 pub use undo::UndoOptions;
+pub use witness::Witness;

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use periplus_core::advice;
 use periplus_core::event::{
     AttemptResult, Before, ChangeIntent, ChangeMade, ChangeResult, EventKind, ExecReport, Operation,
@@ -39,7 +40,10 @@ pub(crate) struct Verdict {
 }
 
 /// What the attempts so far have shown.
+#[derive(Default)]
 struct Latest {
+    /// When the attempt began, if anybody sees the calls of programs.
+    began: Option<Timestamp>,
     output: Option<(Output, ExecReport)>,
     /// By judge: the mismatches of the last attempt.
     mismatches: Vec<Vec<Mismatch>>,
@@ -61,7 +65,19 @@ pub(crate) async fn observe(bench: &Bench, recorder: &Recorder, position: usize,
         Err(broken) => return all_broken(broken),
     };
     let latest = repeat(bench, recorder, position, &invocation, &judges).await;
-    conclude(bench, recorder, step, position, &invocation, &judges, latest)
+    let made = latest.output.as_ref().map(|(_, report)| (report.namespace.clone(), report.pod.clone()));
+    let seen = made.zip(latest.began);
+    let verdicts = conclude(bench, recorder, step, position, &invocation, &judges, latest);
+    if let Some(broken) = verdicts.iter().find(|verdict| verdict.result.is_err())
+        && let Some(((namespace, pod), began)) = seen
+    {
+        let calls = bench.calls(&namespace, &pod, began);
+        if !calls.is_empty() {
+            let step = bench.plan.step(broken.position).id.value.clone();
+            recorder.tell(EventKind::CallsExplained { step, calls });
+        }
+    }
+    verdicts
 }
 
 fn judges(bench: &Bench, position: usize) -> Result<Vec<Judge<'_>>, Broken> {
@@ -105,7 +121,7 @@ async fn repeat(
     let mut before: Option<(Vec<Vec<Mismatch>>, Option<ExecReport>)> = None;
     for attempt in 1.. {
         if let Err(broken) = mark_logs(bench, recorder, position, attempt).await {
-            return Latest { output: None, mismatches: Vec::new(), broken: Some(broken), stopped: false };
+            return Latest { broken: Some(broken), ..Latest::default() };
         }
         let step = recorder.step().clone();
         recorder.tell(EventKind::AttemptStarted { step: step.clone(), attempt });
@@ -158,7 +174,8 @@ async fn one_attempt(
     judges: &[Judge<'_>],
     left: Option<Duration>,
 ) -> Latest {
-    let mut latest = Latest { output: None, mismatches: vec![Vec::new(); judges.len()], broken: None, stopped: false };
+    let mismatches = vec![Vec::new(); judges.len()];
+    let mut latest = Latest { began: bench.watched_from(), mismatches, ..Latest::default() };
     let change = match invocation.effect {
         Effect::Read => None,
         Effect::Change => match announce(recorder, invocation).await {

@@ -21,6 +21,7 @@ use crate::requires;
 use crate::scheduler::{Pace, Scheduler};
 use crate::signal::Interrupts;
 use crate::undo::{self, UndoOptions};
+use crate::witness::Witness;
 
 /// How a run is carried out.
 #[derive(Clone, Debug)]
@@ -55,6 +56,8 @@ pub struct Job {
     pub journal: JournalWriter,
     /// Its clock.
     pub clock: Clock,
+    /// Who saw the calls of programs, if anybody did: a failed exec then tells why its calls went where they went.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 /// Why a run could not be carried to its end.
@@ -79,9 +82,9 @@ pub async fn run(
     sink: &mut dyn Sink,
     interrupts: &mut Interrupts,
 ) -> Result<RunState, RunError> {
-    let Job { plan, cluster, values, started, journal, clock } = job;
+    let Job { plan, cluster, values, started, journal, clock, witness } = job;
     let (facts, inbox) = mpsc::unbounded_channel();
-    let bench = Arc::new(Bench::new(Arc::clone(&plan), cluster.clone(), values, facts));
+    let bench = Arc::new(Bench::new(Arc::clone(&plan), cluster.clone(), values, facts).watched(clock, witness));
     let mut ledger = Ledger::new(RunState::default(), journal, sink, clock).masking(bench.secrets());
     let lease = if plan.has_changes() && options.lease {
         let namespace = bench.lease_namespace();

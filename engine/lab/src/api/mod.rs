@@ -12,6 +12,7 @@ mod decode;
 mod discovery;
 mod document;
 mod eviction;
+mod explain;
 mod health;
 mod jsonpath;
 mod options;

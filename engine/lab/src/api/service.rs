@@ -14,7 +14,7 @@ use hyper::body::Body as HttpBody;
 use tokio::sync::Semaphore;
 
 use super::accept::{self, Subject, Writing};
-use super::body::{Body, add_warnings, json_response, refusal, text_response};
+use super::body::{Body, add_warnings, refusal, text_response};
 use super::document::{DocumentRequest, Documents};
 use super::query::Query;
 use super::route::{ObjectPath, Route};
@@ -187,11 +187,7 @@ impl Api {
                     let wish = if sub == "exec" { stream::Wish::Exec } else { stream::Wish::Attach };
                     return stream::command(&target, wish, request, cut);
                 }
-                // The lab's own: no real API server has it, and no discovery shows it.
-                Some("explain") => {
-                    let explained = self.pods.explain(namespace, name, query.get("to").unwrap_or_default()).await?;
-                    return Ok(json_response(StatusCode::OK, &explained));
-                }
+                Some("explain") => return self.explain(namespace, name, query).await,
                 Some("proxy") => return Err(Status::not_simulated("pods/proxy")),
                 _ => {}
             }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use serde_json::Value;
+use jiff::Timestamp;
 
 use super::pod::PodRun;
 use super::service::Kubelet;
@@ -14,7 +14,7 @@ use super::state::{NOT_SIMULATED, Phase};
 use super::streams;
 use crate::controllers::fnv32;
 use crate::log;
-use crate::net::not_simulated;
+use crate::net::{Explanation, NetNs, not_simulated};
 use crate::status::Status;
 use crate::store::{ObjectKey, meta};
 use crate::stream::{
@@ -94,18 +94,32 @@ impl PodHost for Kubelet {
         Ok(Arc::new(Source(log)))
     }
 
-    fn explain(&self, namespace: &str, pod: &str, url: &str) -> BoxFuture<'static, Result<Value, Status>> {
-        let net = self.pod(namespace, pod).and_then(|run| run.net().cloned());
-        let url = url.to_owned();
+    fn explain(
+        &self,
+        namespace: &str,
+        pod: &str,
+        url: &str,
+        proxy: Option<&str>,
+    ) -> BoxFuture<'static, Result<Explanation, Status>> {
+        let net = self.net(namespace, pod);
+        let (url, proxy) = (url.to_owned(), proxy.map(str::to_owned));
         Box::pin(async move {
             let net = net.ok_or_else(|| Status::bad_request("the pod has no network yet"))?;
             let mesh = net.control_plane().ok_or_else(|| Status::not_simulated("an explanation without a mesh"))?;
-            mesh.explain(net, url).await.map_err(Status::bad_request)
+            mesh.explain(net, url, proxy).await.map_err(Status::bad_request)
         })
+    }
+
+    fn explain_since(&self, namespace: &str, pod: &str, since: Timestamp) -> Vec<Explanation> {
+        self.net(namespace, pod).map_or_else(Vec::new, |net| net.explain_since(since))
     }
 }
 
 impl Kubelet {
+    fn net(&self, namespace: &str, pod: &str) -> Option<NetNs> {
+        self.pod(namespace, pod).and_then(|run| run.net().cloned())
+    }
+
     fn pod(&self, namespace: &str, pod: &str) -> Option<Arc<PodRun>> {
         self.shared.pods().get(&ObjectKey::new(namespace, pod)).cloned()
     }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -11,7 +12,9 @@ use super::builder::LabBuilder;
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::controllers::condition;
+use crate::net::Explanation;
 use crate::serve::{Connector, LocalService, LoopbackOptions, ServeError, Served, serve_loopback};
+use crate::status::Status;
 use crate::store::{GroupResource, Store, meta};
 use crate::world::Params;
 
@@ -56,6 +59,26 @@ impl Lab {
     /// The lab's clock.
     pub fn clock(&self) -> &Clock {
         self.store.clock()
+    }
+
+    /// Why a call of a program in a pod would go where it goes; through an HTTP proxy, if one is given. Nothing is dialled.
+    ///
+    /// # Errors
+    /// A [`Status`]: no such pod, no mesh, or a URL that cannot be read.
+    pub async fn explain(
+        &self,
+        namespace: &str,
+        pod: &str,
+        url: &str,
+        proxy: Option<&str>,
+    ) -> Result<Explanation, Status> {
+        self.api.explain_call(namespace, pod, url, proxy).await
+    }
+
+    /// Why the latest calls of a pod's programs went where they went: those since a time, oldest first, as far as they are
+    /// remembered. None if the pod has no sidecar.
+    pub fn explain_since(&self, namespace: &str, pod: &str, since: Timestamp) -> Vec<Explanation> {
+        self.api.explain_since(namespace, pod, since)
     }
 
     /// Kinds of objects that the lab holds now and that have no effect in it, such as `envoyfilters.networking.istio.io`, in order.

@@ -32,7 +32,6 @@ pub use decide::{
     Verdict, connection, inbound, inspection, request,
 };
 pub use envoy::{Cluster, Discovery, Endpoint, ProxyConfig};
-pub use explain::{Explanation, Stage};
 pub use log::LogFormat;
 pub use objects::MeshObjects;
 pub use proxy::Sidecar;

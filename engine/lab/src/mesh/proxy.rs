@@ -3,16 +3,19 @@
 //! Invariant: it decides nothing about where a connection goes; that is [`super::decide`]'s. A client's connection is accepted before
 //! anything is known about the upstream, so a blocked or dead path shows as a closed connection.
 
+use super::control::Proxy;
 use super::decide::{Connection, Inspection, Outcome, connection, inbound, inspection};
 use super::envoy::{Cluster, MtlsMode, PortProtocol, ProxyConfig, ServerTls};
+use super::explain::Lately;
 use super::http::{self, Incoming, Role};
 use super::log::{AccessLog, Record};
+use super::registry::Registry;
 use super::relay::{Ends, relay};
 use super::sniff::sniff;
 use super::tls::{Refused, accept, client_certificate};
 use super::upstream::{ConnectFailure, Upstreams, connect};
 use super::wire::Wire;
-use crate::net::{Interceptor, LineSink, NetNs, Socket};
+use crate::net::{Explanation, Interceptor, LineSink, NetNs, Socket};
 use jiff::Timestamp;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -31,6 +34,8 @@ const CLOSE_DELAY: Duration = Duration::from_millis(1);
 #[derive(Clone)]
 pub struct Sidecar {
     pub(super) inner: Arc<Inner>,
+    /// Who configures it, as whom; none if it was given a configuration for good.
+    origin: Option<Arc<(Registry, Proxy)>>,
     _alive: Arc<Alive>,
 }
 
@@ -54,6 +59,8 @@ impl Drop for Alive {
 pub(super) struct Inner {
     config: watch::Sender<Arc<ProxyConfig>>,
     log: AccessLog,
+    /// What programs of the pod called lately.
+    pub(super) lately: Lately,
     rng: Mutex<Pcg64Mcg>,
     pub(super) stop: CancellationToken,
     pub(super) upstreams: Upstreams,
@@ -64,12 +71,12 @@ impl Sidecar {
     /// `sink`; `seed` decides what a real sidecar draws at random.
     #[must_use]
     pub fn new(config: ProxyConfig, sink: LineSink, seed: u64) -> Self {
-        Self::of(&Inner::new(config, sink, seed))
+        Self::of(&Inner::new(config, sink, seed), None)
     }
 
-    /// The sidecar that holds this.
-    pub(super) fn of(inner: &Arc<Inner>) -> Self {
-        Self { _alive: Arc::new(Alive::new(inner)), inner: Arc::clone(inner) }
+    /// The sidecar that holds this, with who configures it.
+    pub(super) fn of(inner: &Arc<Inner>, origin: Option<(Registry, Proxy)>) -> Self {
+        Self { _alive: Arc::new(Alive::new(inner)), inner: Arc::clone(inner), origin: origin.map(Arc::new) }
     }
 
     /// The configuration that it works with now.
@@ -85,6 +92,7 @@ impl Inner {
         Arc::new(Self {
             config,
             log: AccessLog::new(sink),
+            lately: Lately::default(),
             rng: Mutex::new(Pcg64Mcg::seed_from_u64(seed)),
             stop: CancellationToken::new(),
             upstreams: Upstreams::default(),
@@ -106,6 +114,7 @@ impl Inner {
 
     /// Logs a finished connection or request, if the mesh has an access log.
     pub(super) fn log(&self, config: &ProxyConfig, record: &Record) {
+        self.lately.ended(record);
         if config.settings().access_log {
             self.log.write(&config.settings().log_format.line(record));
         }
@@ -158,6 +167,11 @@ impl Interceptor for Sidecar {
             stop.run_until_cancelled(taken.carry(app)).await;
         });
     }
+
+    fn explain_since(&self, netns: &NetNs, since: Timestamp) -> Vec<Explanation> {
+        let Some((registry, proxy)) = self.origin.as_deref() else { return Vec::new() };
+        registry.explain_lately(netns, proxy, &self.inner.lately, since)
+    }
 }
 
 /// One connection that came to a proxy.
@@ -195,6 +209,9 @@ impl Taken {
             Role::Inbound => inbound(&config, &facts),
             Role::Outbound | Role::Gateway => connection(&config, &facts),
         };
+        if self.role == Role::Outbound {
+            self.proxy.lately.connection(self.start, &config, &facts);
+        }
         let mut record = Record::new(self.start, self.source, self.destination);
         record.server_name.clone_from(&decided.server_name);
         let wire = match (&decided.outcome, &decided.tls) {

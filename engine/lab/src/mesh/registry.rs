@@ -7,11 +7,10 @@ use super::envoy::ProxyConfig;
 use super::gateway;
 use super::objects::MeshObjects;
 use super::proxy::{Inner, Sidecar};
-use crate::net::{ControlPlane, Interceptor, LineSink, NetNs};
+use crate::net::{ControlPlane, Explanation, Interceptor, LineSink, NetNs};
 use futures::future::BoxFuture;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
@@ -65,7 +64,8 @@ impl Registry {
     /// follows until its last clone is dropped.
     #[must_use]
     pub fn sidecar(&self, proxy: Proxy, sink: LineSink) -> Sidecar {
-        let (inner, sidecar) = self.start(proxy, sink, Sidecar::of);
+        let origin = (self.clone(), proxy.clone());
+        let (inner, sidecar) = self.start(proxy, sink, |inner| Sidecar::of(inner, Some(origin)));
         drop(inner);
         sidecar
     }
@@ -114,11 +114,16 @@ impl ControlPlane for Registry {
         Arc::new(Self::sidecar(self, proxy_of(netns, false, revision), log))
     }
 
-    fn explain(&self, netns: NetNs, url: String) -> BoxFuture<'static, Result<Value, String>> {
+    fn explain(
+        &self,
+        netns: NetNs,
+        url: String,
+        proxy: Option<String>,
+    ) -> BoxFuture<'static, Result<Explanation, String>> {
         let registry = self.clone();
         Box::pin(async move {
             let meshed = netns.is_captured();
-            registry.explain_call(&netns, meshed, &url).await.map(|explained| explained.to_json())
+            registry.explain_call(&netns, meshed, &url, proxy.as_deref()).await
         })
     }
 

@@ -5,6 +5,7 @@
 //!
 //! Invariant: nothing in here opens a socket, reads a file or asks a name server of the machine it runs on.
 
+mod call;
 mod dns;
 mod error;
 mod fabric;
@@ -19,6 +20,7 @@ mod site;
 mod socket;
 mod tls;
 
+pub use call::{Explanation, Stage};
 pub use dns::{Answer, CLUSTER_DOMAIN, DNS_ADDRESS};
 pub use error::{NotSimulated, ResolveError, not_simulated, not_simulated_error};
 pub use fabric::{Net, PodNet};

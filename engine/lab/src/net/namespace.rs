@@ -3,6 +3,7 @@
 //! Invariant: once an interceptor is set, every connection of the application that leaves the pod goes through it, as with
 //! the redirect rules of a mesh; only [`NetNs::dial`] goes around it.
 
+use super::call::Explanation;
 use super::dns::Answer;
 use super::error::ResolveError;
 use super::fabric::{Net, PodNet};
@@ -10,9 +11,9 @@ use super::socket::{Listener, PortGuard, Socket};
 use super::tls::WorkloadIdentity;
 use crate::clock::Clock;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -45,6 +46,11 @@ pub trait Interceptor: Send + Sync {
 
     /// Carries a connection that the application believes to have with `destination`. Returns at once.
     fn intercept(&self, netns: &NetNs, app: Socket, destination: SocketAddr);
+
+    /// Why the calls that were carried since then went where they went, as far as it remembers, oldest first.
+    fn explain_since(&self, _netns: &NetNs, _since: Timestamp) -> Vec<Explanation> {
+        Vec::new()
+    }
 }
 
 /// Where lines of a log go: called once for each line, with its newline.
@@ -56,8 +62,14 @@ pub trait ControlPlane: Send + Sync {
     /// revision; `default` is the one without a name.
     fn sidecar(&self, netns: &NetNs, revision: &str, log: LineSink) -> Arc<dyn Interceptor>;
 
-    /// Why a call of a program in this pod goes where it goes, as JSON; or what about the URL cannot be read.
-    fn explain(&self, netns: NetNs, url: String) -> BoxFuture<'static, Result<Value, String>>;
+    /// Why a call of a program in this pod goes where it goes; through an HTTP proxy, if one is given. An error says what of a URL
+    /// cannot be read.
+    fn explain(
+        &self,
+        netns: NetNs,
+        url: String,
+        proxy: Option<String>,
+    ) -> BoxFuture<'static, Result<Explanation, String>>;
 
     /// A gateway in this pod, which listens until what is returned is dropped.
     fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send>;
@@ -293,6 +305,11 @@ impl NetNs {
     /// Whether a sidecar takes over what programs of this pod dial.
     pub(crate) fn is_captured(&self) -> bool {
         self.pod.has_sidecar()
+    }
+
+    /// Why the calls of the pod's programs since then went where they went; nothing if no sidecar took them over.
+    pub(crate) fn explain_since(&self, since: Timestamp) -> Vec<Explanation> {
+        self.pod.interceptor().map_or_else(Vec::new, |interceptor| interceptor.explain_since(self, since))
     }
 
     /// Whether a proxy of the mesh listens in the pod with this address.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::net::Explanation;
 use crate::status::Status;
 
 /// Runs commands in containers and hands out their logs. Implemented by the kubelet.
@@ -43,9 +43,20 @@ pub trait PodHost: Send + Sync {
     /// 400 when the container waits to start or there is no previous instance.
     fn logs(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Result<ContainerLog, Status>;
 
-    /// Why a call of a program in the pod goes where it goes: hops and reason, as JSON. No real cluster has this.
-    fn explain(&self, _namespace: &str, _pod: &str, _url: &str) -> BoxFuture<'static, Result<Value, Status>> {
+    /// Why a call of a program in the pod goes where it goes; through an HTTP proxy, if one is given. No real cluster has this.
+    fn explain(
+        &self,
+        _namespace: &str,
+        _pod: &str,
+        _url: &str,
+        _proxy: Option<&str>,
+    ) -> BoxFuture<'static, Result<Explanation, Status>> {
         Box::pin(async { Err(Status::not_simulated("an explanation without a mesh")) })
+    }
+
+    /// Why the calls of the pod's programs since then went where they went; nothing if no sidecar took them over.
+    fn explain_since(&self, _namespace: &str, _pod: &str, _since: Timestamp) -> Vec<Explanation> {
+        Vec::new()
     }
 }
 

@@ -63,6 +63,10 @@ pub(crate) fn sentence(kind: &EventKind, state: &RunState) -> Sentence {
         EventKind::LogMarked { reader, mark, .. } => {
             Sentence::detail("mark", format!("for {reader}: {}", mark_text(mark)))
         }
+        EventKind::CallsExplained { calls, .. } => Sentence::detail(
+            "calls",
+            calls.last().map(|last| format!("{}: {}", last.call, last.end)).unwrap_or_default(),
+        ),
         EventKind::Captured { name, value, .. } => Sentence::new("capture", Role::Dim, format!("{name}={value}")),
         EventKind::StepFinished { step, outcome, .. } => outcome_sentence(outcome, state.steps.get(step), state),
         EventKind::Diagnosed { title, .. } => Sentence::new("diagnosis", Role::Dim, title),

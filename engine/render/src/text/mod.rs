@@ -2,6 +2,7 @@
 //!
 //! This module only re-exports and names its rooms.
 
+pub(crate) mod call;
 pub(crate) mod describe;
 pub mod line;
 pub(crate) mod mismatch;
@@ -15,6 +16,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use call::call;
 pub use describe::target_line;
 pub use line::{LineReporter, Verbosity};
 pub use progress::{ProgressReporter, Screen};

@@ -150,6 +150,7 @@ impl ProgressReporter {
             | EventKind::ChangeIntended { .. }
             | EventKind::ChangeMade { .. }
             | EventKind::LogMarked { .. }
+            | EventKind::CallsExplained { .. }
             | EventKind::Captured { .. }
             | EventKind::Diagnosed { .. }
             | EventKind::UndoIntended { .. }

@@ -12,12 +12,16 @@ use crate::clean;
 use crate::plural;
 use crate::reporter::Reporter;
 use crate::style::{Role, Theme};
+use crate::text::call;
 use crate::text::describe::{self, result_role, result_word, target_line};
 use crate::text::mismatch;
 use crate::text::page::{Output, Page};
 
 /// Width of the labels below a failed step.
 const LABELS: usize = 7;
+
+/// Most calls of a failed exec that are shown.
+const CALLS: usize = 3;
 
 /// Most objects of the target that are listed by name.
 const LISTED: usize = 20;
@@ -150,6 +154,7 @@ fn broken_step(page: &mut Page, step: &StepState, state: &RunState) {
         mismatch::write(page, 2, found);
     }
     evidence(page, step, failure);
+    calls(page, step);
     advice(page, failure);
 }
 
@@ -170,6 +175,24 @@ fn evidence(page: &mut Page, step: &StepState, failure: &Failure) {
     }
     if let Some(kubectl) = &step.kubectl {
         page.verbatim(2, LABELS, "by hand", kubectl);
+    }
+}
+
+/// Why the calls of the exec went where they went: the last ones count.
+fn calls(page: &mut Page, step: &StepState) {
+    if step.calls.is_empty() {
+        return;
+    }
+    page.blank();
+    let left_out = step.calls.len().saturating_sub(CALLS);
+    let heading = if left_out == 0 {
+        "What the mesh did".to_owned()
+    } else {
+        format!("What the mesh did, the last {CALLS} of {} calls", step.calls.len())
+    };
+    page.line(2, Role::Strong, &heading);
+    for one in &step.calls[left_out..] {
+        call::write(page, 4, one);
     }
 }
 

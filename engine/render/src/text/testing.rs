@@ -3,6 +3,7 @@
 //! Events are made as the scheduler makes them: numbered without gaps, by one clock.
 
 use jiff::Timestamp;
+use periplus_core::call::{Call, CallStage};
 use periplus_core::change::{ChangeId, FieldChange, ObjectKey};
 use periplus_core::event::{
     AttemptResult, Before, ChangeIntent, ChangeMade, ChangeResult, Event, EventKind, ExecReport, Operation, ParamShown,
@@ -224,8 +225,21 @@ pub(crate) fn passing_run() -> Vec<Event> {
     tape.end()
 }
 
+/// What a lab tells of a call that the mesh had not heard of yet.
+fn explained() -> Call {
+    let stage = CallStage {
+        proxy: "sidecar of default/curl".to_owned(),
+        hops: vec!["listener virtualOutbound".to_owned(), "cluster BlackHoleCluster".to_owned()],
+        end: "blocked: the mesh knows nothing at 198.51.100.7:443".to_owned(),
+    };
+    let end = stage.end.clone();
+    let now = Some("sent to an endpoint of outbound|443||example.org".to_owned());
+    Call { call: "TLS for example.org at 198.51.100.7:443".to_owned(), stages: vec![stage], end, now }
+}
+
 /// A run on `target` whose call never gives the right title.
 pub(crate) fn failing_run(target: Target) -> Vec<Event> {
+    let in_lab = target.is_lab();
     let mut tape = Tape::start(target);
     changes(&mut tape, 3, 1, "namespace", "Namespace", Before::Absent);
     tape.at(20, EventKind::StepStarted { step: id("call") });
@@ -237,6 +251,9 @@ pub(crate) fn failing_run(target: Target) -> Vec<Event> {
         let report = first.then(|| exec(0, "<title>Wikipedia, the free encyclopedia</title>\n", ""));
         let result = AttemptResult::NotHeld { mismatches };
         tape.at(ms + 30, EventKind::AttemptFinished { step: id("call"), attempt, result, exec: report });
+    }
+    if in_lab {
+        tape.at(120_050, EventKind::CallsExplained { step: id("call"), calls: vec![explained()] });
     }
     let failure = Failure {
         kind: FailureKind::Check,

@@ -24,6 +24,7 @@ mod pods;
 mod proxy;
 mod request;
 mod rollout;
+mod subresource;
 mod wait;
 mod watch;
 mod write;

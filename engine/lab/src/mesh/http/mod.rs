@@ -107,19 +107,18 @@ async fn serve_one(taken: &Taken, down: &mut Http<Wire>, incoming: &Incoming) ->
     let (authority, path) = split_target(&head).map_err(Abort::NotSimulated)?;
     let scheme = if incoming.tls { "https" } else { "http" };
     let draw = taken.proxy.draw();
-    let decided = request(
-        &config,
-        &incoming.routes,
-        taken.destination,
-        &RequestHead {
-            method: &head.method,
-            authority: &authority,
-            path: &path,
-            scheme,
-            headers: &head.headers.0,
-            draw,
-        },
-    );
+    let asked = RequestHead {
+        method: &head.method,
+        authority: &authority,
+        path: &path,
+        scheme,
+        headers: &head.headers.0,
+        draw,
+    };
+    let decided = request(&config, &incoming.routes, taken.destination, &asked);
+    if role == Role::Outbound {
+        taken.proxy.lately.request(taken.source, &config, &asked);
+    }
     let mut record = Record::new(taken.netns.clock().now(), taken.source, taken.destination);
     record.server_name.clone_from(&incoming.server_name);
     // A gateway takes its clients for strangers, and gives each request an id of its own.

@@ -3,13 +3,15 @@
 //! It listens on this machine only unless told otherwise, with TLS and a random token, and ends with Ctrl-C or with the command it
 //! was given.
 
+mod explain;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
 use periplus_core::outcome::ExitCode;
 use periplus_lab::serve::LoopbackOptions;
 use periplus_lab::world::Params;
@@ -20,13 +22,16 @@ use crate::io::Io;
 use crate::kubeconfig::KubeconfigFile;
 use crate::session::{in_real_time, terminated};
 use crate::world::Setting;
+use explain::ExplainCommand;
 
 /// How long requests under way may take once the lab is asked to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Arguments of `periplus lab`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   periplus lab --world runbooks/external-https-proxy/world.yaml -- kubectl get pods -A
   periplus lab --kubeconfig lab.kubeconfig
@@ -39,8 +44,12 @@ and with its exit code. Without one, a line on standard output says when the lab
 of a shell; Ctrl-C ends it, and once more ends it without waiting for requests under way.
 
 The kubeconfig's user may do everything. Act as somebody else with kubectl --as NAME, or create a
-service account and a token for it: kubectl create token NAME.")]
+service account and a token for it: kubectl create token NAME."
+)]
 pub(crate) struct LabCommand {
+    #[command(subcommand)]
+    ask: Option<Ask>,
+
     /// What the lab starts with: a world file, or a folder with a world.yaml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     world: Option<PathBuf>,
@@ -66,8 +75,18 @@ pub(crate) struct LabCommand {
     command: Vec<String>,
 }
 
+/// What can be asked of a lab.
+#[derive(Debug, Subcommand)]
+enum Ask {
+    /// Tell why a call from a pod goes where it goes
+    Explain(ExplainCommand),
+}
+
 impl LabCommand {
     pub(crate) fn run(self, io: &mut Io) -> Result<Status, CliError> {
+        if let Some(Ask::Explain(explain)) = self.ask {
+            return explain.run(io);
+        }
         let setting = Setting::read(self.world.as_deref(), None)?;
         in_real_time()?.block_on(async {
             let overrides: BTreeMap<String, String> = self.set.iter().cloned().collect();

@@ -1,0 +1,290 @@
+//! Why a call from a pod goes where it goes: the decisions of every proxy on its way, and their end in words.
+//!
+//! Invariant: it asks the same pure functions that the proxies ask, and dials nothing.
+
+mod lately;
+mod target;
+mod words;
+
+pub(super) use lately::Lately;
+
+use super::control::Proxy;
+use super::decide::{
+    Connection, FirstBytes, Forwarding, Outcome, RequestHead, RequestOutcome, connection, inspection, request,
+};
+use super::envoy::{Cluster, Discovery, ProxyConfig, Transport};
+use super::log::Record;
+use super::registry::Registry;
+use crate::net::{Explanation, NetNs, PodNet, Stage};
+use jiff::Timestamp;
+use lately::Carried;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use target::Target;
+use words::{answered, closed, relayed, unresolved, went_wrong};
+
+/// The head of a request, as far as routes ask for it.
+#[derive(Clone, Debug)]
+struct Head {
+    method: String,
+    authority: String,
+    path: String,
+    scheme: &'static str,
+    headers: Vec<(String, String)>,
+    draw: u64,
+}
+
+impl Head {
+    fn of(head: &RequestHead<'_>) -> Self {
+        Self {
+            method: head.method.to_owned(),
+            authority: head.authority.to_owned(),
+            path: head.path.to_owned(),
+            scheme: if head.scheme == "https" { "https" } else { "http" },
+            headers: head.headers.to_vec(),
+            draw: head.draw,
+        }
+    }
+
+    fn borrowed(&self) -> RequestHead<'_> {
+        let Self { method, authority, path, scheme, headers, draw } = self;
+        RequestHead { method, authority, path, scheme, headers, draw: *draw }
+    }
+}
+
+/// What arrives at a proxy.
+struct Arriving {
+    facts: Connection,
+    /// The request on the connection, where one is known.
+    head: Option<Head>,
+    /// Whether requests can be read before any TLS is ended.
+    readable: bool,
+}
+
+/// Where a call goes from a proxy.
+struct Onward {
+    cluster: Arc<Cluster>,
+    endpoint: SocketAddr,
+    /// The request as it is sent on.
+    head: Option<Head>,
+}
+
+impl Registry {
+    /// Explains what a call of a program in a pod would come to, by the configuration as it is now.
+    ///
+    /// # Errors
+    /// A URL that cannot be read.
+    pub async fn explain_call(
+        &self,
+        netns: &NetNs,
+        meshed: bool,
+        url: &str,
+        proxy: Option<&str>,
+    ) -> Result<Explanation, String> {
+        let target = Target::parse(url, proxy)?;
+        let mut explained = Explanation { call: target.title(), ..Explanation::default() };
+        let (host, port) = target.dialled();
+        let address = match netns.resolve(host).await {
+            Ok(addresses) => addresses[0],
+            Err(error) => {
+                explained.end = unresolved(host, &error);
+                return Ok(explained);
+            }
+        };
+        if !meshed {
+            let destination = SocketAddr::new(address, port);
+            explained.end = format!("the pod has no sidecar: it connects to {destination} itself");
+            return Ok(explained);
+        }
+        let config = self.config(&identity(netns.pod(), false));
+        self.walk(netns, &config, &target.arriving(address), &mut explained);
+        Ok(explained)
+    }
+
+    /// Explains the calls that a sidecar carried since a time: each by the configuration that it was carried by.
+    pub(super) fn explain_lately(
+        &self,
+        netns: &NetNs,
+        proxy: &Proxy,
+        lately: &Lately,
+        since: Timestamp,
+    ) -> Vec<Explanation> {
+        let newest = self.config(proxy);
+        lately.since(since).iter().flat_map(|carried| self.carried(netns, &newest, carried)).collect()
+    }
+
+    fn carried(&self, netns: &NetNs, newest: &ProxyConfig, carried: &Carried) -> Vec<Explanation> {
+        let facts = &carried.facts;
+        if carried.requests.is_empty() {
+            let arriving = Arriving { facts: facts.clone(), head: None, readable: false };
+            return vec![self.again(netns, &carried.config, newest, &arriving, carried.record.as_ref())];
+        }
+        let request = |asked: &lately::Asked| {
+            let arriving = Arriving { facts: facts.clone(), head: Some(asked.head.clone()), readable: true };
+            self.again(netns, &asked.config, newest, &arriving, asked.record.as_ref())
+        };
+        carried.requests.iter().map(request).collect()
+    }
+
+    /// Explains a call that was made, and what it would come to now.
+    fn again(
+        &self,
+        netns: &NetNs,
+        config: &ProxyConfig,
+        newest: &ProxyConfig,
+        arriving: &Arriving,
+        record: Option<&Record>,
+    ) -> Explanation {
+        let mut explained = Explanation { call: title(arriving), ..Explanation::default() };
+        self.walk(netns, config, arriving, &mut explained);
+        let mut now = Explanation::default();
+        self.walk(netns, newest, arriving, &mut now);
+        explained.now = Some(now.end).filter(|now| *now != explained.end);
+        if let Some(wrong) = record.and_then(went_wrong) {
+            explained.end = format!("{}; {wrong}", explained.end);
+        }
+        explained
+    }
+
+    /// Goes the way from a sidecar with this configuration.
+    fn walk(&self, netns: &NetNs, config: &ProxyConfig, arriving: &Arriving, explained: &mut Explanation) {
+        let pod = netns.pod();
+        let name = format!("sidecar of {}/{}", pod.namespace, pod.pod);
+        if let Some(onward) = pass(explained, name, config, arriving) {
+            self.at_gateway(netns, explained, arriving, onward);
+        }
+    }
+
+    /// Goes on at a gateway, if the endpoint is one.
+    fn at_gateway(&self, netns: &NetNs, explained: &mut Explanation, before: &Arriving, onward: Onward) {
+        let Onward { cluster, endpoint, head } = onward;
+        let Some(pod) = netns.peer(endpoint.ip()).filter(|_| netns.is_proxy(endpoint.ip())) else { return };
+        let mesh = match &cluster.transport {
+            Transport::Mesh { sni } => Some(sni.clone()),
+            _ => None,
+        };
+        let scheme = if mesh.is_some() { "https" } else { "http" };
+        let first_bytes = match mesh {
+            Some(sni) => FirstBytes::Tls { server_name: Some(sni), mesh: true },
+            None => before.facts.first_bytes.clone(),
+        };
+        let arriving = Arriving {
+            facts: Connection { first_bytes, destination: endpoint, ..before.facts.clone() },
+            head: head.map(|head| Head { scheme, ..head }),
+            readable: before.readable,
+        };
+        let config = self.config(&identity(&pod, true));
+        pass(explained, format!("gateway {}/{}", pod.namespace, pod.pod), &config, &arriving);
+    }
+}
+
+fn identity(pod: &PodNet, gateway: bool) -> Proxy {
+    Proxy {
+        gateway,
+        namespace: pod.namespace.clone(),
+        labels: pod.labels.clone(),
+        ip: pod.ip,
+        revision: "default".to_owned(),
+    }
+}
+
+/// What a sidecar saw of a call, in words.
+fn title(arriving: &Arriving) -> String {
+    let destination = arriving.facts.destination;
+    match (&arriving.head, &arriving.facts.first_bytes) {
+        (Some(head), _) if head.method == "CONNECT" => format!("CONNECT {} at {destination}", head.authority),
+        (Some(Head { method, scheme, authority, path, .. }), _) => {
+            format!("{method} {scheme}://{authority}{path} at {destination}")
+        }
+        (None, FirstBytes::Tls { server_name: Some(name), .. }) => format!("TLS for {name} at {destination}"),
+        (None, _) => format!("a connection to {destination}"),
+    }
+}
+
+/// Adds what a proxy does; where it sends the call, if that is a known address.
+fn pass(explained: &mut Explanation, name: String, config: &ProxyConfig, arriving: &Arriving) -> Option<Onward> {
+    let facts = &arriving.facts;
+    let look = inspection(config, facts.destination);
+    let seen = match &facts.first_bytes {
+        FirstBytes::Tls { .. } if !look.tls => FirstBytes::Opaque,
+        FirstBytes::Http { .. } if !look.http => FirstBytes::Opaque,
+        bytes => bytes.clone(),
+    };
+    let decided = connection(config, &Connection { first_bytes: seen, ..facts.clone() });
+    let mut hops: Vec<String> = decided.hops.iter().map(ToString::to_string).collect();
+    let (end, next) = match decided.outcome {
+        Outcome::NotSimulated(reason) => (format!("not simulated: {reason}"), None),
+        Outcome::Close { cluster, flags, .. } => (closed(cluster.as_deref(), flags, facts.destination), None),
+        Outcome::Relay(cluster) => (relayed(&cluster, facts.destination), Some((cluster, arriving.head.clone()))),
+        Outcome::Http(routes) => match arriving.head.as_ref().filter(|_| arriving.readable || decided.tls.is_some()) {
+            None => {
+                ("what the proxy cannot read as HTTP, where it reads HTTP: no request can be told".to_owned(), None)
+            }
+            Some(head) => {
+                let decided = request(config, &routes, facts.destination, &head.borrowed());
+                hops.extend(decided.hops.iter().map(ToString::to_string));
+                match decided.outcome {
+                    RequestOutcome::NotSimulated(reason) => (format!("not simulated: {reason}"), None),
+                    RequestOutcome::Answer(answer) => (answered(&answer, &routes, &head.method, &head.authority), None),
+                    RequestOutcome::Forward(to) => (
+                        relayed(&to.cluster, facts.destination),
+                        Some((Arc::clone(&to.cluster), Some(sent_on(head, &to)))),
+                    ),
+                }
+            }
+        },
+    };
+    explained.end.clone_from(&end);
+    explained.stages.push(Stage { proxy: name, hops, end });
+    next.and_then(|(cluster, head)| {
+        let endpoint = address_of(&cluster, facts.destination)?;
+        Some(Onward { cluster, endpoint, head })
+    })
+}
+
+/// A request as it leaves a proxy.
+fn sent_on(head: &Head, to: &Forwarding) -> Head {
+    Head { authority: to.authority.clone(), path: to.path.clone(), ..head.clone() }
+}
+
+fn address_of(cluster: &Cluster, destination: SocketAddr) -> Option<SocketAddr> {
+    match &cluster.discovery {
+        Discovery::Static(endpoints) => endpoints.first().map(|endpoint| endpoint.address),
+        Discovery::OriginalDestination(port) => {
+            Some(SocketAddr::new(destination.ip(), port.unwrap_or(destination.port())))
+        }
+        Discovery::Dns(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{entry, mesh, proxy_entry, settings};
+    use super::super::{Propagation, Registry};
+    use crate::net::testing::{CLIENT, net, pod};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_explained_hop_by_hop() {
+        let network = net();
+        let client = pod(&network, CLIENT, "client");
+        let registry = Registry::new(Propagation::default(), 1);
+        registry
+            .publish(mesh(&settings("REGISTRY_ONLY"), &[proxy_entry(), entry("httpbin.org", &[], 80, "HTTP", "DNS")]));
+        // (URL, hops of the sidecar, a part of the end)
+        let cases = [
+            ("https://en.wikipedia.org/", 3, "REGISTRY_ONLY; the connection is accepted and then closed"),
+            ("http://en.wikipedia.org/", 3, "answered with 502 by the proxy"),
+            ("http://httpbin.org/headers", 5, "the proxy itself resolves for outbound|80||httpbin.org"),
+            ("http://10.244.0.95:3128", 4, "sent to 10.244.0.95:3128 as outbound|3128||my-company-proxy.com"),
+            ("http://no-such-host.invalid/", 0, "curl ends with exit 6"),
+        ];
+        for (url, hops, end) in cases {
+            let explained = registry.explain_call(&client, true, url, None).await.unwrap();
+            assert_eq!(explained.stages.first().map_or(0, |stage| stage.hops.len()), hops, "{url}: {explained:?}");
+            assert!(explained.end.contains(end), "{url}: {}", explained.end);
+        }
+        let direct = registry.explain_call(&client, false, "https://en.wikipedia.org", None).await.unwrap();
+        assert!(direct.stages.is_empty() && direct.end.contains("no sidecar"), "{direct:?}");
+        assert!(registry.explain_call(&client, true, "ftp://x", None).await.is_err());
+    }
+}
