@@ -209,6 +209,12 @@ impl Net {
             && policies.allows(Direction::Ingress, to, end(from), "TCP", endpoint.port())
     }
 
+    /// Whether a policy drops what a pod sends to this address.
+    pub(super) fn drops(&self, from: &Pod, destination: SocketAddr) -> bool {
+        let (_, endpoint) = self.route(from, destination);
+        !self.passes(from, endpoint)
+    }
+
     pub(super) async fn dial(&self, from: &Pod, source: Option<IpAddr>, destination: SocketAddr) -> io::Result<Socket> {
         let (mut route, endpoint) = self.route(from, destination);
         if !self.passes(from, endpoint) {

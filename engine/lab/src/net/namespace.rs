@@ -302,6 +302,11 @@ impl NetNs {
         self.net.pod_at(ip).map(|pod| pod.info.clone())
     }
 
+    /// Whether a NetworkPolicy drops what the pod with this address sends to that destination.
+    pub(crate) fn is_dropped(&self, from: IpAddr, destination: SocketAddr) -> bool {
+        self.net.pod_at(from).is_some_and(|pod| self.net.drops(&pod, destination))
+    }
+
     /// Whether a sidecar takes over what programs of this pod dial.
     pub(crate) fn is_captured(&self) -> bool {
         self.pod.has_sidecar()

@@ -92,6 +92,7 @@ impl fmt::Display for Hop {
         match self {
             Self::Listener(name) => write!(f, "listener {name}"),
             Self::FilterChain(name) => write!(f, "filter chain {name}"),
+            Self::Route { virtual_host, name } if name == "-" => write!(f, "route of {virtual_host}"),
             Self::Route { virtual_host, name } => write!(f, "route {name} of {virtual_host}"),
             Self::Cluster(name) => write!(f, "cluster {name}"),
             Self::Endpoint(name) => write!(f, "endpoint {name}"),

@@ -18,7 +18,7 @@ use super::registry::Registry;
 use crate::net::{Explanation, NetNs, PodNet, Stage};
 use jiff::Timestamp;
 use lately::Carried;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use target::Target;
 use words::{answered, closed, relayed, unresolved, went_wrong};
@@ -94,6 +94,7 @@ impl Registry {
         if !meshed {
             let destination = SocketAddr::new(address, port);
             explained.end = format!("the pod has no sidecar: it connects to {destination} itself");
+            explained.is_dropped(netns, netns.ip(), destination);
             return Ok(explained);
         }
         let config = self.config(&identity(netns.pod(), false));
@@ -110,7 +111,11 @@ impl Registry {
         since: Timestamp,
     ) -> Vec<Explanation> {
         let newest = self.config(proxy);
-        lately.since(since).iter().flat_map(|carried| self.carried(netns, &newest, carried)).collect()
+        let mut told: Vec<_> =
+            lately.since(since).iter().flat_map(|carried| self.carried(netns, &newest, carried)).collect();
+        // A program that tries again and again is told of once.
+        told.dedup();
+        told
     }
 
     fn carried(&self, netns: &NetNs, newest: &ProxyConfig, carried: &Carried) -> Vec<Explanation> {
@@ -150,7 +155,8 @@ impl Registry {
     fn walk(&self, netns: &NetNs, config: &ProxyConfig, arriving: &Arriving, explained: &mut Explanation) {
         let pod = netns.pod();
         let name = format!("sidecar of {}/{}", pod.namespace, pod.pod);
-        if let Some(onward) = pass(explained, name, config, arriving) {
+        let onward = pass(explained, name, config, arriving);
+        if let Some(onward) = onward.filter(|onward| !explained.is_dropped(netns, netns.ip(), onward.endpoint)) {
             self.at_gateway(netns, explained, arriving, onward);
         }
     }
@@ -174,7 +180,21 @@ impl Registry {
             readable: before.readable,
         };
         let config = self.config(&identity(&pod, true));
-        pass(explained, format!("gateway {}/{}", pod.namespace, pod.pod), &config, &arriving);
+        let name = format!("gateway {}/{}", pod.namespace, pod.pod);
+        if let Some(onward) = pass(explained, name, &config, &arriving) {
+            explained.is_dropped(netns, pod.ip, onward.endpoint);
+        }
+    }
+}
+
+impl Explanation {
+    /// Whether a NetworkPolicy drops what the pod with this address sends on; the end then says so.
+    fn is_dropped(&mut self, netns: &NetNs, from: IpAddr, to: SocketAddr) -> bool {
+        let dropped = netns.is_dropped(from, to);
+        if dropped {
+            self.end.push_str("; a NetworkPolicy drops it on the way, so that no answer comes");
+        }
+        dropped
     }
 }
 
@@ -261,7 +281,12 @@ fn address_of(cluster: &Cluster, destination: SocketAddr) -> Option<SocketAddr> 
 mod tests {
     use super::super::testing::{entry, mesh, proxy_entry, settings};
     use super::super::{Propagation, Registry};
-    use crate::net::testing::{CLIENT, net, pod};
+    use crate::net::testing::{CLIENT, ask, net, pod};
+    use crate::net::{ControlPlane, PolicyTable};
+    use serde_json::json;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::time::sleep;
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_explained_hop_by_hop() {
@@ -286,5 +311,42 @@ mod tests {
         let direct = registry.explain_call(&client, false, "https://en.wikipedia.org", None).await.unwrap();
         assert!(direct.stages.is_empty() && direct.end.contains("no sidecar"), "{direct:?}");
         assert!(registry.explain_call(&client, true, "ftp://x", None).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_policy_that_drops_packets_is_named() {
+        let network = net();
+        let client = pod(&network, CLIENT, "client");
+        let registry = Registry::new(Propagation::default(), 1);
+        registry.publish(mesh(&settings("ALLOW_ANY"), &[]));
+        let policy = json!({"metadata": {"namespace": client.pod().namespace}, "spec": {"podSelector": {}, "egress": [
+            {"to": [{"namespaceSelector": {}}]}, {"ports": [{"protocol": "UDP", "port": 53}]}]}});
+        network.set_policies(PolicyTable::from_objects([&policy], []));
+        for meshed in [true, false] {
+            let explained = registry.explain_call(&client, meshed, "https://en.wikipedia.org/", None).await.unwrap();
+            assert!(explained.end.contains("a NetworkPolicy drops it"), "{explained:?}");
+        }
+    }
+
+    /// A call is told by the configuration that carried it; what has become of it since is told beside.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_was_made_is_told_as_it_went() {
+        let network = net();
+        let client = pod(&network, CLIENT, "client");
+        let registry = Registry::new(Propagation::default(), 1);
+        registry.publish(mesh(&settings("REGISTRY_ONLY"), &[]));
+        let sidecar = ControlPlane::sidecar(&registry, &client, "default", Arc::new(|_: &str| {}));
+        client.set_sidecar(Some(sidecar));
+        let before = client.clock().now();
+        let request = "CONNECT en.wikipedia.org:443 HTTP/1.1\r\nHost: en.wikipedia.org:443\r\n\r\n";
+        assert!(ask(&client, "10.244.0.95:3128", request).await.is_err());
+        registry.publish(mesh(&settings("REGISTRY_ONLY"), &[proxy_entry()]));
+        let told = client.explain_since(before);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].end.starts_with("blocked: the mesh knows nothing at 10.244.0.95:3128"), "{told:?}");
+        let now = told[0].now.as_deref().expect("the entry is known by now");
+        assert!(now.contains("as outbound|3128||my-company-proxy.com"), "{now}");
+        sleep(Duration::from_millis(5)).await;
+        assert!(client.explain_since(client.clock().now()).is_empty());
     }
 }
