@@ -1,7 +1,7 @@
 //! What a sidecar remembers of the calls that it carried lately.
 //!
 //! Invariant: a call is kept as the facts and the configuration by which it was decided, and is decided again when somebody asks;
-//! so what is told is what happened, whatever the configuration has become since. Both rings are bounded.
+//! so what is told is what happened, whatever the configuration has become since. All that is kept is bounded.
 
 use super::Head;
 use crate::mesh::decide::{Connection, RequestHead};
@@ -50,9 +50,7 @@ impl Lately {
     /// Remembers a connection that was decided.
     pub(in crate::mesh) fn connection(&self, at: Timestamp, config: &Arc<ProxyConfig>, facts: &Connection) {
         let mut all = self.lock();
-        if all.len() == CONNECTIONS {
-            all.pop_front();
-        }
+        make_room(&mut all, CONNECTIONS, config, |carried| &carried.config);
         let (config, facts) = (Arc::clone(config), facts.clone());
         all.push_back(Carried { at, config, facts, requests: VecDeque::new(), record: None });
     }
@@ -61,9 +59,7 @@ impl Lately {
     pub(in crate::mesh) fn request(&self, source: SocketAddr, config: &Arc<ProxyConfig>, head: &RequestHead<'_>) {
         let mut all = self.lock();
         let Some(carried) = newest(&mut all, source) else { return };
-        if carried.requests.len() == REQUESTS {
-            carried.requests.pop_front();
-        }
+        make_room(&mut carried.requests, REQUESTS, config, |asked| &asked.config);
         carried.requests.push_back(Asked { config: Arc::clone(config), head: Head::of(head), record: None });
     }
 
@@ -81,6 +77,21 @@ impl Lately {
     pub(super) fn since(&self, since: Timestamp) -> Vec<Carried> {
         self.lock().iter().filter(|carried| carried.at >= since).cloned().collect()
     }
+}
+
+/// Makes room for another one, decided by `config`. A configuration may be large, so that of what was kept only what was decided by
+/// this one or by the one before stays.
+fn make_room<T>(
+    kept: &mut VecDeque<T>,
+    room: usize,
+    config: &Arc<ProxyConfig>,
+    decided_by: fn(&T) -> &Arc<ProxyConfig>,
+) {
+    if kept.len() == room {
+        kept.pop_front();
+    }
+    let Some(before) = kept.back().map(|last| Arc::clone(decided_by(last))) else { return };
+    kept.retain(|one| Arc::ptr_eq(decided_by(one), config) || Arc::ptr_eq(decided_by(one), &before));
 }
 
 /// Ports are given out again, so the newest connection from an address is meant.
