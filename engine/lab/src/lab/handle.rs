@@ -136,6 +136,7 @@ fn is_without_effect(resource: &GroupResource) -> bool {
             "serviceentries" | "virtualservices" | "destinationrules" | "gateways" | "sidecars",
         )
         | ("security.istio.io", "peerauthentications")
+        | ("telemetry.istio.io", "telemetries")
         | ("networking.k8s.io", "networkpolicies") => false,
         _ => true,
     }

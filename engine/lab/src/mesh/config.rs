@@ -4,7 +4,9 @@
 //! every verdict "not simulated".
 
 use super::log::LogFormat;
+use super::objects::{fields, list, text, texts, unknown};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What happens to traffic for which the mesh has no entry.
@@ -17,6 +19,33 @@ pub enum OutboundPolicy {
     RegistryOnly,
 }
 
+/// Who keeps an access log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LogProvider {
+    /// Lines on the proxy's standard output.
+    File(LogFormat),
+    /// Something else, in words.
+    NotSimulated(String),
+}
+
+/// The provider that is there without being declared.
+const BUILT_IN: &str = "envoy";
+
+/// What `extensionProviders` may declare that keeps no access log.
+const NO_LOGS: &[&str] = &[
+    "datadog",
+    "envoyExtAuthzGrpc",
+    "envoyExtAuthzHttp",
+    "lightstep",
+    "opencensus",
+    "opentelemetry",
+    "prometheus",
+    "sds",
+    "skywalking",
+    "stackdriver",
+    "zipkin",
+];
+
 /// The settings that decide about outbound connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeshConfig {
@@ -24,6 +53,11 @@ pub struct MeshConfig {
     pub policy: OutboundPolicy,
     /// Whether sidecars write an access log (`accessLogFile`). Default: no.
     pub access_log: bool,
+    /// The providers of access logs that hold where no Telemetry resource names others
+    /// (`defaultProviders.accessLogging`).
+    pub default_log_providers: Vec<String>,
+    /// The providers of `extensionProviders` by their names in small letters, as far as they keep access logs.
+    log_providers: BTreeMap<String, LogProvider>,
     /// How a line of the access log is written (`accessLogEncoding` and `accessLogFormat`). Default: Istio's line of text.
     pub log_format: LogFormat,
     /// How long a sidecar waits for an upstream connection (`connectTimeout`). Default: 10 s.
@@ -41,6 +75,8 @@ impl Default for MeshConfig {
         Self {
             policy: OutboundPolicy::AllowAny,
             access_log: false,
+            default_log_providers: Vec::new(),
+            log_providers: BTreeMap::new(),
             log_format: LogFormat::default(),
             connect_timeout: Duration::from_secs(10),
             auto_mtls: true,
@@ -57,11 +93,9 @@ const HARMLESS: &[&str] = &[
     "certificates",
     "configSources",
     "connectTimeout",
-    "defaultProviders",
     "dnsRefreshRate",
     "enablePrometheusMerge",
     "enableTracing",
-    "extensionProviders",
     "inboundClusterStatName",
     "inboundTrafficPolicy",
     "ingressClass",
@@ -143,8 +177,11 @@ impl MeshConfig {
                 None => self.limit(key, value),
             },
             "defaultConfig" => self.read_proxy(value),
-            "defaultProviders" if value.get("accessLogging").is_some() => {
-                self.limit("defaultProviders.accessLogging", value);
+            "defaultProviders" => self.default_log_providers = texts(value, "/accessLogging"),
+            "extensionProviders" => {
+                for provider in list(value, "") {
+                    self.read_provider(provider);
+                }
             }
             "h2UpgradePolicy" if value.as_str() == Some("DO_NOT_UPGRADE") => {}
             "protocolDetectionTimeout" if value.as_str().and_then(go_duration) == Some(Duration::ZERO) => {}
@@ -170,6 +207,26 @@ impl MeshConfig {
         }
     }
 
+    fn read_provider(&mut self, provider: &Value) {
+        let name = text(provider, "/name").to_ascii_lowercase();
+        for (kind, value) in fields(provider, "").filter(|(key, _)| *key != "name" && !NO_LOGS.contains(key)) {
+            if name == BUILT_IN && kind == "envoyFileAccessLog" && value.get("logFormat").is_none_or(Value::is_null) {
+                // It goes on writing as the mesh's settings say.
+                continue;
+            }
+            let read = if kind == "envoyFileAccessLog" { log_file(value) } else { Err(kind.to_owned()) };
+            let read = read.map_or_else(LogProvider::NotSimulated, LogProvider::File);
+            self.log_providers.insert(name.clone(), read);
+        }
+    }
+
+    /// The provider of access logs with this name. The built-in one writes as the mesh's settings say, unless it is declared anew.
+    pub(super) fn log_provider(&self, name: &str) -> Option<LogProvider> {
+        let name = name.to_ascii_lowercase();
+        let built_in = || (name == BUILT_IN).then(|| LogProvider::File(self.log_format.clone()));
+        self.log_providers.get(&name).cloned().or_else(built_in)
+    }
+
     /// Settings of each proxy that reach outbound connections.
     fn read_proxy(&mut self, value: &Value) {
         if let Some(sampling) = value.pointer("/tracing/sampling") {
@@ -188,6 +245,25 @@ impl MeshConfig {
 
     fn limit(&mut self, key: &str, value: &Value) {
         self.limits.push(format!("mesh setting {key}: {value}"));
+    }
+}
+
+/// The format of `envoyFileAccessLog`, or what of it is not simulated.
+fn log_file(value: &Value) -> Result<LogFormat, String> {
+    if let Some(field) = unknown(value, "", &["path", "logFormat", "omitEmptyValues"]).pop() {
+        return Err(field);
+    }
+    if !matches!(text(value, "/path"), "" | "/dev/stdout") {
+        return Err("a log in a file".to_owned());
+    }
+    if value.get("omitEmptyValues") == Some(&Value::Bool(true)) {
+        return Err("omitEmptyValues".to_owned());
+    }
+    match (text(value, "/logFormat/text"), value.pointer("/logFormat/labels")) {
+        ("", Some(labels)) if fields(labels, "").next().is_none() => Ok(LogFormat::default_json()),
+        ("", Some(labels)) => LogFormat::json(&labels.to_string()),
+        ("", None) => Ok(LogFormat::default()),
+        (text, _) => LogFormat::text(text),
     }
 }
 

@@ -113,10 +113,11 @@ impl Inner {
     }
 
     /// Logs a finished connection or request, if the mesh has an access log.
-    pub(super) fn log(&self, config: &ProxyConfig, record: &Record) {
+    pub(super) fn log(&self, config: &ProxyConfig, role: Role, record: &Record) {
         self.lately.ended(record);
-        if config.settings().access_log {
-            self.log.write(&config.settings().log_format.line(record));
+        let format = if role == Role::Inbound { &config.logs.inbound } else { &config.logs.outbound };
+        if let Some(format) = format {
+            self.log.write(&format.line(record));
         }
     }
 
@@ -311,7 +312,7 @@ impl Taken {
 
     fn log(&self, config: &ProxyConfig, mut record: Record) {
         record.duration = self.began.elapsed();
-        self.proxy.log(config, &record);
+        self.proxy.log(config, self.role, &record);
     }
 }
 

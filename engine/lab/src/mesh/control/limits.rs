@@ -50,8 +50,9 @@ fn reaches(object: &Value, proxy: &Proxy) -> bool {
     kind != "Telemetry" || !is_quiet(object)
 }
 
-/// Whether a Telemetry resource says nothing about the access log.
+/// Whether a Telemetry resource says nothing but what is honoured or shows nowhere.
 fn is_quiet(object: &Value) -> bool {
     let spec = object.get("spec").unwrap_or(&Value::Null);
-    unknown(spec, "", &["selector", "targetRefs", "metrics"]).is_empty() && list(spec, "/targetRefs").next().is_none()
+    unknown(spec, "", &["selector", "targetRefs", "metrics", "accessLogging"]).is_empty()
+        && list(spec, "/targetRefs").next().is_none()
 }

@@ -21,6 +21,7 @@ mod scope;
 mod service;
 mod service_entry;
 mod sidecar_routes;
+mod telemetry;
 mod tls;
 mod translate;
 mod virtual_service;
@@ -40,6 +41,7 @@ impl ProxyConfig {
         let mut limits = std::mem::take(&mut scope.limits);
         limits.extend(scope.settings.limits.iter().cloned());
         limits.extend(limits::of_proxy(objects, proxy));
+        let logs = telemetry::access_logs(objects, proxy, &scope.settings, &mut limits);
         let mut clusters = clusters::build(&scope);
         let mut inbound = Inbound::default();
         let (listeners, routes, catch_all) = if proxy.gateway {
@@ -54,6 +56,7 @@ impl ProxyConfig {
         Self {
             gateway: proxy.gateway,
             settings: scope.settings,
+            logs,
             listeners,
             catch_all,
             inbound,

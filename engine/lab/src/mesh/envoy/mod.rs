@@ -18,6 +18,7 @@ pub(super) use route::{
 };
 
 use super::config::MeshConfig;
+use super::log::LogFormat;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub struct ProxyConfig {
     /// Whether the proxy is a gateway: it listens on real ports, and has no connection that was meant for another.
     pub gateway: bool,
     pub(super) settings: MeshConfig,
+    pub(super) logs: AccessLogs,
     /// Listeners by the address that they stand for; `0.0.0.0` is every address.
     pub(super) listeners: BTreeMap<SocketAddr, Listener>,
     /// The listener for connections that no other takes; gateways have none.
@@ -38,6 +40,15 @@ pub struct ProxyConfig {
     pub(super) clusters: BTreeMap<String, Arc<Cluster>>,
     /// What makes every verdict of this proxy "not simulated".
     pub(super) limits: Vec<String>,
+}
+
+/// How lines of a proxy's access log are written; none where no log is kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AccessLogs {
+    /// About what leaves a pod, or passes a gateway.
+    pub(super) outbound: Option<LogFormat>,
+    /// About what comes in to a pod.
+    pub(super) inbound: Option<LogFormat>,
 }
 
 impl ProxyConfig {

@@ -394,7 +394,7 @@ impl Exchange<'_> {
 
     fn log(&mut self) {
         self.record.duration = self.began.elapsed();
-        self.taken.proxy.log(self.config, &self.record);
+        self.taken.proxy.log(self.config, self.taken.role, &self.record);
     }
 }
 
