@@ -27,16 +27,17 @@ const NOT_SIMULATED: &str = "not simulated: ";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  periplus lab explain --world runbooks/external-https-proxy/world.yaml \\
-      --from default/curl --to https://en.wikipedia.org/
-  periplus lab explain --world world.yaml -f serviceentry.yaml \\
-      --from default/curl --to https://en.wikipedia.org/ --proxy my-company-proxy.com:3128
-  periplus lab --world world.yaml -- sh
-      and in that shell: periplus lab explain --from default/curl --to http://httpbin.org/headers
+  periplus lab explain --world runbooks/external-https-proxy \\
+      -f runbooks/external-https-proxy/manifests/sleep.yaml \\
+      --from default/deploy/sleep --to https://en.wikipedia.org/
+  periplus lab --world runbooks/external-https-proxy -- sh
+      and in that shell, after whatever was done to the lab:
+      periplus lab explain --from corp/deploy/squid --to http://en.wikipedia.org/
 
-With --world, a lab is started for the question; else the lab of the kubeconfig is asked. Nothing is dialled: each proxy
-on the way is shown with the objects of its configuration that the call passes, and with what it does with the call. The
-exit code is 3 if the lab does not simulate the call.")]
+With --world, a lab is started for the question; else the lab of the kubeconfig is asked.
+Nothing is dialled: each proxy of the mesh on the way is shown with the objects of its
+configuration that the call passes, and with what it does with the call. Changes count as if
+every proxy had them already. The exit code is 3 if the lab does not simulate the call.")]
 pub(crate) struct ExplainCommand {
     /// The pod that calls; or NAMESPACE/KIND/NAME for a pod of a workload, such as default/deploy/sleep
     #[arg(long, value_name = "NAMESPACE/POD")]
