@@ -44,7 +44,9 @@ pub(super) fn furnish(store: &Store, world: &World) -> Result<(), LabError> {
     by("kubectl-client-side-apply", &GroupResource::STORAGE_CLASSES, storage_class())?;
     if world.mesh.is_some() {
         for crd in istio_crds() {
-            create(&GroupResource::CRDS, crd)?;
+            let named = describe(&crd);
+            let installed = store.install_definition("kube-apiserver", crd);
+            installed.map_err(|status| LabError::Refused { object: named, status: Box::new(status) })?;
         }
     }
     Ok(())
@@ -117,4 +119,31 @@ fn storage_class() -> Value {
         "reclaimPolicy": "Delete",
         "volumeBindingMode": "WaitForFirstConsumer",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn definitions_of_a_mesh_are_installed_as_the_server_would_store_them() {
+        let fresh = || Store::new(Clock::fixed(Clock::virtual_epoch()), 7);
+        let (reviewed, installed) = (fresh(), fresh());
+        for crd in istio_crds() {
+            reviewed
+                .create(&WriteOptions::by("kubectl"), &GroupResource::CRDS, crd.clone())
+                .expect("a good definition");
+            installed.install_definition("kubectl", crd).expect("a new definition");
+        }
+        let all = |store: &Store| {
+            let mut all: Vec<Value> =
+                store.list(&GroupResource::CRDS, "").items.iter().map(|crd| Value::clone(crd)).collect();
+            // It comes about in one change rather than in three.
+            all.iter_mut().for_each(|crd| crd["metadata"]["resourceVersion"] = Value::Null);
+            all
+        };
+        assert_eq!(all(&installed), all(&reviewed));
+        assert_eq!(installed.list(&GroupResource::CRDS, "").items.len(), 15);
+    }
 }

@@ -10,7 +10,9 @@ use super::delete::{DeleteOptions, Deleted, is_finished};
 use super::key::{GroupResource, ObjectKey};
 use super::memory::Store;
 use super::meta;
+use super::prepare::Preparation;
 use super::watch::ChangeKind;
+use super::write::WriteOptions;
 use crate::clock::rfc3339_seconds;
 use crate::schema::{self, Ownership, Progress, Resource};
 use crate::status::Status;
@@ -29,6 +31,35 @@ fn defined_by(name: &str) -> Option<GroupResource> {
 }
 
 impl Store {
+    /// Stores a definition that is known to be good, as it stands once it is served. What comes with the lab was reviewed by the
+    /// server that it was recorded from; a test sends it through [`Store::create`], with the same result.
+    ///
+    /// # Errors
+    /// 409 if it is there already.
+    pub(crate) fn install_definition(&self, manager: &str, mut crd: Value) -> Result<(), Status> {
+        let at = GroupResource::CRDS;
+        let resource = self.served(&at)?;
+        let key = ObjectKey::new("", meta::name(&crd));
+        self.stamp_new(&resource, &mut crd);
+        Preparation::new(self, &resource, &WriteOptions::by(manager)).complete(&mut crd);
+        let all = self.list(&at, "").items;
+        let siblings: Vec<&Value> =
+            all.iter().map(AsRef::as_ref).filter(|one| group_of(one) == group_of(&crd)).collect();
+        // The status does not depend on the schemas, which are nearly all of a definition.
+        let schemas = crd.pointer_mut("/spec/versions").map(Value::take);
+        let now = rfc3339_seconds(self.clock().now());
+        let bare = crd.clone();
+        while let Progress::Next(next) = schema::next_status(&crd, &siblings, &now) {
+            crd = next;
+        }
+        Self::book_status(&resource, &bare, &mut crd, &now);
+        if let (Some(place), Some(schemas)) = (crd.pointer_mut("/spec/versions"), schemas) {
+            *place = schemas;
+        }
+        let added = self.commit(&at, &key, None, ChangeKind::Added, crd);
+        added.map(drop).ok_or_else(|| Status::already_exists(&at.group, &at.resource, &key.name))
+    }
+
     /// Takes the definitions of a group as far as they get: names, then serving.
     pub(super) fn settle_definitions(&self, crd: &Value) {
         let group = group_of(crd);
@@ -51,13 +82,17 @@ impl Store {
 
     /// Writes the status of a definition as the API server's own controllers do. False when someone was faster.
     fn write_status(&self, old: &Arc<Value>, mut next: Value, now: &str) -> bool {
-        let api_version = "apiextensions.k8s.io/v1";
-        let owner = Ownership { manager: MANAGER, api_version, subresource: "status", now, without_status: false };
         if let Some(resource) = self.catalog().stored(&GroupResource::CRDS) {
-            schema::track_update(resource.node(), old, &mut next, &owner);
+            Self::book_status(&resource, old, &mut next, now);
         }
         let key = ObjectKey::new("", meta::name(old));
         self.commit(&GroupResource::CRDS, &key, Some(old), ChangeKind::Modified, next).is_some()
+    }
+
+    fn book_status(resource: &Resource, old: &Value, next: &mut Value, now: &str) {
+        let api_version = &resource.api_version();
+        let owner = Ownership { manager: MANAGER, api_version, subresource: "status", now, without_status: false };
+        schema::track_update(resource.node(), old, next, &owner);
     }
 
     /// New custom resources need a definition that is there to stay.

@@ -85,6 +85,13 @@ impl<'a> Preparation<'a> {
         admission.validate(&request, new)
     }
 
+    /// Fills in a new object that is known to be good, and books its fields.
+    pub(super) fn complete(&self, new: &mut Value) {
+        self.reset_status(new);
+        self.own_defaults(None, new);
+        self.book(None, new);
+    }
+
     fn decode(&mut self, new: &mut Value) -> Result<(), Status> {
         if let Some(map) = new.as_object_mut() {
             map.insert("apiVersion".into(), self.resource.storage_api_version().into());

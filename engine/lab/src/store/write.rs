@@ -154,7 +154,7 @@ impl Store {
         Ok(written.object)
     }
 
-    fn served(&self, resource: &GroupResource) -> Result<Arc<Resource>, Status> {
+    pub(super) fn served(&self, resource: &GroupResource) -> Result<Arc<Resource>, Status> {
         self.catalog().stored(resource).ok_or_else(Status::no_such_resource)
     }
 
@@ -191,15 +191,7 @@ impl Store {
         let exists = || Status::already_exists(&at.group, &at.resource, &key.name);
         self.check_namespace(resource, &key)?;
         self.check_definition(resource, &key)?;
-        let metadata = meta::metadata(&mut object);
-        for server_side in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
-            metadata.shift_remove(server_side);
-        }
-        metadata.insert("uid".into(), self.new_uid().into());
-        metadata.insert("creationTimestamp".into(), rfc3339_seconds(self.clock().now()).into());
-        if resource.has_generation() {
-            metadata.insert("generation".into(), 1.into());
-        }
+        self.stamp_new(resource, &mut object);
         let mut preparation = Preparation::new(self, resource, options);
         preparation.run(None, &mut object, booking)?;
         let warnings = preparation.warnings;
@@ -215,6 +207,19 @@ impl Store {
             self.settle_definitions(&object);
         }
         Ok(Written { object, created: true, warnings })
+    }
+
+    /// Gives a new object the metadata that the server alone writes.
+    pub(super) fn stamp_new(&self, resource: &Resource, object: &mut Value) {
+        let metadata = meta::metadata(object);
+        for server_side in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
+            metadata.shift_remove(server_side);
+        }
+        metadata.insert("uid".into(), self.new_uid().into());
+        metadata.insert("creationTimestamp".into(), rfc3339_seconds(self.clock().now()).into());
+        if resource.has_generation() {
+            metadata.insert("generation".into(), 1.into());
+        }
     }
 
     /// New objects need a namespace that is there to stay.

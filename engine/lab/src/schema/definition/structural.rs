@@ -154,7 +154,9 @@ fn check_value_rules(schema: &Value, skip_any: bool, skip_first_all: bool, path:
         check_nested(not, false, &format!("{path}.not"), causes);
     }
     let pattern = text(schema, "pattern");
-    if let Err(error) = regex::Regex::new(pattern) {
+    if !pattern.is_empty()
+        && let Err(error) = regex::Regex::new(pattern)
+    {
         let detail = format!("must be a valid regular expression, but isn't: {}", go_regex_error(pattern, &error));
         causes.push(Cause::invalid(format!("{path}.pattern"), &pattern.into(), &detail));
     }
