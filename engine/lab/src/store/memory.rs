@@ -2,23 +2,21 @@
 //!
 //! Invariant: the lock is held for map operations only, never while an object is built, checked or sent.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::admission::{Admission, AdmitAll};
+use super::expiry::Expiry;
+use super::history::{History, Total};
 use super::key::{GroupResource, ObjectKey};
 use super::meta;
 use super::watch::{Change, ChangeKind, Expired, Subscription};
 use crate::clock::Clock;
 use crate::schema::Catalog;
-
-/// Changes kept per resource, and ten times as many over all. Older watchers must list again.
-const HISTORY: usize = 1024;
 
 /// The first revision handed out is one higher. Not 0 or 1, because those mean "any" and "stale" to clients.
 const FIRST_REVISION: u64 = 100;
@@ -53,21 +51,13 @@ struct State {
     revision: u64,
     rng: Pcg64,
     tables: BTreeMap<GroupResource, Table>,
-    history: History,
+    total: Total,
+    expiry: Expiry,
 }
 
 struct Table {
     objects: Objects,
     history: History,
-}
-
-/// A bounded run of changes and a bell that rings on each.
-struct History {
-    changes: VecDeque<Arc<Change>>,
-    limit: usize,
-    /// Changes up to this revision may have been dropped.
-    floor: u64,
-    bell: watch::Sender<u64>,
 }
 
 /// Objects of one resource and the revision at which they stood so.
@@ -79,36 +69,11 @@ pub struct Listing {
     pub revision: u64,
 }
 
-impl History {
-    fn new(limit: usize) -> Self {
-        Self { changes: VecDeque::new(), limit, floor: FIRST_REVISION, bell: watch::Sender::new(FIRST_REVISION) }
-    }
-
-    fn push(&mut self, change: Arc<Change>) {
-        let revision = change.revision;
-        self.changes.push_back(change);
-        if self.changes.len() > self.limit
-            && let Some(dropped) = self.changes.pop_front()
-        {
-            self.floor = dropped.revision;
-        }
-        self.bell.send_replace(revision);
-    }
-
-    fn after(&self, revision: u64) -> Result<Vec<Arc<Change>>, Expired> {
-        if revision < self.floor {
-            return Err(Expired { asked: revision, oldest: self.floor });
-        }
-        let start = self.changes.partition_point(|change| change.revision <= revision);
-        Ok(self.changes.range(start..).cloned().collect())
-    }
-}
-
 impl State {
     fn table(&mut self, resource: &GroupResource) -> &mut Table {
         // Looked up twice rather than cloning the key on every hit.
         if !self.tables.contains_key(resource) {
-            let table = Table { objects: BTreeMap::new(), history: History::new(HISTORY) };
+            let table = Table { objects: BTreeMap::new(), history: History::new(FIRST_REVISION) };
             self.tables.insert(resource.clone(), table);
         }
         self.tables.get_mut(resource).expect("invariant: inserted just above")
@@ -142,7 +107,8 @@ impl Store {
             revision: FIRST_REVISION,
             rng: Pcg64::seed_from_u64(seed),
             tables: BTreeMap::new(),
-            history: History::new(HISTORY * 10),
+            total: Total::new(FIRST_REVISION),
+            expiry: Expiry::default(),
         };
         Self {
             inner: Arc::new(Inner {
@@ -176,12 +142,14 @@ impl Store {
 
     /// The object, if it exists.
     pub fn get(&self, resource: &GroupResource, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        self.expire(resource);
         let key = ObjectKey::new(namespace, name);
         self.lock().tables.get(resource)?.objects.get(&key).cloned()
     }
 
     /// All objects of a resource, of one namespace unless that is empty.
     pub fn list(&self, resource: &GroupResource, namespace: &str) -> Listing {
+        self.expire(resource);
         let state = self.lock();
         let items = match state.tables.get(resource) {
             None => Vec::new(),
@@ -193,6 +161,7 @@ impl Store {
 
     /// The objects of a namespace whose names begin with `prefix`.
     pub(crate) fn list_prefixed(&self, resource: &GroupResource, namespace: &str, prefix: &str) -> Vec<Arc<Value>> {
+        self.expire(resource);
         let state = self.lock();
         let Some(table) = state.tables.get(resource) else { return Vec::new() };
         let within = table.objects.range(ObjectKey::new(namespace, prefix)..);
@@ -237,7 +206,7 @@ impl Store {
     /// Follows the changes of all resources from now on.
     pub fn subscribe(&self) -> Subscription {
         let state = self.lock();
-        let (bell, revision) = (state.history.bell.subscribe(), state.revision);
+        let (bell, revision) = (state.total.history.bell.subscribe(), state.revision);
         drop(state);
         Subscription::new(self.clone(), None, bell, revision)
     }
@@ -255,6 +224,20 @@ impl Store {
         Ok(Subscription::new(self.clone(), Some(resource.clone()), bell, revision))
     }
 
+    /// Lets go of what does not last and whose time is over.
+    fn expire(&self, resource: &GroupResource) {
+        while Expiry::concerns(resource) {
+            let state = self.lock();
+            let due = state.expiry.due(self.inner.clock.now());
+            let objects = state.tables.get(resource).map(|table| &table.objects);
+            let over = due.and_then(|key| Some((objects?.get(&key).cloned()?, key)));
+            drop(state);
+            let Some((old, key)) = over else { return };
+            // Somebody else may have been faster; gone is gone.
+            let _ = self.commit(resource, &key, Some(&old), ChangeKind::Deleted, Value::clone(&old));
+        }
+    }
+
     pub(super) fn changes_after(
         &self,
         resource: Option<&GroupResource>,
@@ -262,7 +245,7 @@ impl Store {
     ) -> Result<Vec<Arc<Change>>, Expired> {
         let state = self.lock();
         match resource {
-            None => state.history.after(revision),
+            None => state.total.history.after(revision),
             Some(resource) => state.tables.get(resource).map_or(Ok(Vec::new()), |table| table.history.after(revision)),
         }
     }
@@ -319,7 +302,15 @@ impl Store {
         let change = Change { revision, kind, resource: resource.clone(), object: Arc::clone(&object), old };
         let change = Arc::new(change);
         table.history.push(Arc::clone(&change));
-        state.history.push(change);
+        for dropped in state.total.push(change) {
+            state.table(&dropped.resource).history.forget(dropped.revision);
+        }
+        if Expiry::concerns(resource) {
+            match kind {
+                ChangeKind::Deleted => state.expiry.remove(key),
+                ChangeKind::Added | ChangeKind::Modified => state.expiry.renew(key, self.inner.clock.now()),
+            }
+        }
         drop(state);
         if *resource == GroupResource::CRDS {
             match kind {

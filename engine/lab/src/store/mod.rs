@@ -6,6 +6,8 @@
 mod admission;
 mod definition;
 mod delete;
+mod expiry;
+mod history;
 mod key;
 mod memory;
 pub mod meta;
