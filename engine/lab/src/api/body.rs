@@ -78,7 +78,9 @@ pub(super) fn written(writing: Writing, code: StatusCode, value: &impl Serialize
     let (content_type, bytes) = match writing {
         Writing { yaml: true, .. } => ("application/yaml", yaml(value)),
         Writing { pretty: true, .. } => {
-            ("application/json", escaped(serde_json::to_vec_pretty(value).unwrap_or_default()))
+            // Through a tree, as what an object holds as JSON already has no lines.
+            let tree = serde_json::to_value(value).unwrap_or_default();
+            ("application/json", escaped(serde_json::to_vec_pretty(&tree).unwrap_or_default()))
         }
         _ => {
             let mut bytes = encode(value);

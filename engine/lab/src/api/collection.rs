@@ -16,7 +16,7 @@ use super::options::{ListOptions, RevisionMatch};
 use super::selector::Selector;
 use super::service::Call;
 use super::verbs::in_version;
-use crate::schema::Resource;
+use crate::schema::{Resource, Shown, members};
 use crate::status::Status;
 use crate::store::{Listing, ObjectKey, meta};
 
@@ -175,9 +175,9 @@ struct Item<'l> {
 impl Serialize for Item<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.resource.is_custom() {
-            return in_version(self.resource, self.object).serialize(serializer);
+            return Shown(&in_version(self.resource, self.object)).serialize(serializer);
         }
-        let members = self.object.as_object().into_iter().flatten();
+        let members = self.object.as_object().into_iter().flat_map(members);
         serializer.collect_map(members.filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")))
     }
 }

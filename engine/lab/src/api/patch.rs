@@ -9,7 +9,7 @@ use super::body::{Body, encode};
 use super::decode::{go_kind, parse_json, parse_yaml};
 use super::service::Call;
 use super::verbs::in_version;
-use crate::schema::{Decoded, misfit, strategic_merge};
+use crate::schema::{Decoded, misfit, show, strategic_merge};
 use crate::status::{Cause, Status};
 use crate::store::{FieldValidation, WriteOptions, Written, meta};
 
@@ -53,10 +53,11 @@ impl Call<'_> {
             }
             None => return Ok(()),
         };
-        let text = |value: &Value| String::from_utf8(encode(value)).unwrap_or_default();
         let mut patched = object.clone();
+        show(&mut patched);
         patched.sort_all_objects();
-        Err(Status::unfitting_result(&text(&patched), &problem))
+        let text = String::from_utf8(encode(&patched)).unwrap_or_default();
+        Err(Status::unfitting_result(&text, &problem))
     }
 
     /// The patch, once its dialect is known to be one that the resource takes.
@@ -87,7 +88,10 @@ impl Call<'_> {
     /// Applies a JSON, merge or strategic merge patch.
     pub(super) fn patch_value(&self, object: &mut Value, patch: &Value) -> Result<(), Status> {
         match self.content_type.as_str() {
-            JSON => patch.as_array().into_iter().flatten().try_for_each(|operation| json_operation(object, operation)),
+            JSON => {
+                show(object);
+                patch.as_array().into_iter().flatten().try_for_each(|operation| json_operation(object, operation))
+            }
             STRATEGIC => strategic_merge(self.resource.node(), object, patch),
             _ => {
                 json_patch::merge(object, patch);

@@ -11,7 +11,7 @@ use super::body::{Body, add_warnings, json_response};
 use super::service::Call;
 use crate::access::{Attributes, Decision, ISSUER, Rule, TokenRequest, User};
 use crate::clock::rfc3339_seconds;
-use crate::schema::{Decoded, Node, Ownership, Resource, track_update, zero_value};
+use crate::schema::{Decoded, Node, Ownership, Resource, Shown, track_update, zero_value};
 use crate::status::{Cause, Status};
 use crate::store::{GroupResource, meta};
 
@@ -57,7 +57,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Response<Body>, Status> {
         kind => return Err(Status::not_simulated(kind)),
     };
     set(&mut object, "status", status);
-    let mut response = json_response(StatusCode::CREATED, &object);
+    let mut response = json_response(StatusCode::CREATED, &Shown(&object));
     add_warnings(&mut response, &warnings);
     Ok(response)
 }
@@ -286,7 +286,7 @@ pub(super) fn issue_token(call: &Call<'_>) -> Result<Response<Body>, Status> {
         "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": reference},
         "status": {"token": token, "expirationTimestamp": rfc3339_seconds(expires)},
     });
-    let mut response = json_response(StatusCode::CREATED, &answer);
+    let mut response = json_response(StatusCode::CREATED, &Shown(&answer));
     add_warnings(&mut response, &warnings);
     Ok(response)
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::columns::{Column, builtin_columns, custom_columns};
-use crate::schema::Resource;
+use crate::schema::{Resource, show};
 use crate::store::Store;
 
 /// What the client's `Accept` asks for.
@@ -38,7 +38,11 @@ impl Beside {
     fn of(self, object: &Value) -> Value {
         match self {
             Self::Metadata => partial(object),
-            Self::Object => object.clone(),
+            Self::Object => {
+                let mut object = object.clone();
+                show(&mut object);
+                object
+            }
             Self::Nothing => Value::Null,
         }
     }
@@ -84,7 +88,9 @@ impl Representation {
 /// `PartialObjectMetadata` of an object.
 pub(super) fn partial(object: &Value) -> Value {
     let metadata = object.get("metadata").cloned().unwrap_or_default();
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
+    let mut partial = json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata});
+    show(&mut partial);
+    partial
 }
 
 fn table(

@@ -14,7 +14,7 @@ use super::eviction;
 use super::options::parse_revision;
 use super::patch::APPLY;
 use super::service::Call;
-use crate::schema::Resource;
+use crate::schema::{Resource, Shown};
 use crate::status::{Cause, Status};
 use crate::store::{
     DeleteOptions, Deleted, FieldValidation, GroupResource, ObjectKey, Propagation, Subresource, WriteOptions, Written,
@@ -96,7 +96,7 @@ impl Call<'_> {
         let key = self.key();
         let stored = self.store.get(&self.resource.group_resource(), &key.namespace, &key.name);
         let object = stored.ok_or_else(|| self.missing())?;
-        Ok(self.respond(StatusCode::OK, &self.represent(&object)))
+        Ok(self.respond(StatusCode::OK, &Shown(&self.represent(&object))))
     }
 
     pub(super) fn create(&self) -> Result<Response<Body>, Status> {
@@ -146,7 +146,7 @@ impl Call<'_> {
             Deleted::Gone(object) if returns_deleted(self.resource) => object,
             Deleted::Gone(object) => return Ok(self.respond(StatusCode::OK, &self.success(object))),
         };
-        Ok(self.respond(StatusCode::OK, &self.represent(object)))
+        Ok(self.respond(StatusCode::OK, &Shown(&self.represent(object))))
     }
 
     /// `pods/eviction`: a deletion that a disruption budget may refuse.
@@ -229,7 +229,7 @@ impl Call<'_> {
     /// The answer to a write.
     pub(super) fn answer(&self, outcome: &Written) -> Response<Body> {
         let code = if outcome.created { StatusCode::CREATED } else { StatusCode::OK };
-        let mut response = self.respond(code, &self.represent(&outcome.object));
+        let mut response = self.respond(code, &Shown(&self.represent(&outcome.object)));
         add_warnings(&mut response, &outcome.warnings);
         response
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use http::{Response, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
@@ -19,7 +20,7 @@ use super::selector::Selector;
 use super::service::Call;
 use super::table::Representation;
 use super::verbs::in_version;
-use crate::schema::Resource;
+use crate::schema::{Resource, Shown};
 use crate::status::Status;
 use crate::store::{Change, ChangeKind, Expired, Store, Subscription};
 
@@ -57,7 +58,15 @@ struct Watch {
 /// An event that waits for the client: as its object, so that a thousand watches of one list share it, or as it goes out.
 enum Ready {
     Object(&'static str, Arc<Value>),
-    Whole(Value),
+    Whole(Vec<u8>),
+}
+
+/// An event as it goes out.
+#[derive(Serialize)]
+struct Event<'e> {
+    #[serde(rename = "type")]
+    kind: &'e str,
+    object: Shown<'e>,
 }
 
 impl Call<'_> {
@@ -128,14 +137,14 @@ fn gone(error: &Expired) -> Status {
 impl Watch {
     fn into_stream(self) -> impl Stream<Item = Bytes> + Send + 'static {
         futures::stream::unfold(self, |mut watch| async move {
-            let event = watch.next().await?;
-            let mut line = encode(&event);
+            let mut line = watch.next().await?;
             line.push(b'\n');
             Some((Bytes::from(line), watch))
         })
     }
 
-    async fn next(&mut self) -> Option<Value> {
+    /// The next event as JSON.
+    async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             if self.events_left == Some(0) {
                 return None;
@@ -183,21 +192,21 @@ impl Watch {
         self.ready.push_back(Ready::Object(kind, Arc::clone(&change.object)));
     }
 
-    fn event(&mut self, kind: &str, object: &Value) -> Value {
+    fn event(&mut self, kind: &str, object: &Value) -> Vec<u8> {
         let object = in_version(&self.resource, object);
-        let mut shown = self.representation.single(&self.resource, object, &self.store).into_owned();
+        let mut shown = self.representation.single(&self.resource, object, &self.store);
         if matches!(self.representation, Representation::Table(_)) {
             if self.headers_sent
-                && let Some(table) = shown.as_object_mut()
+                && let Some(table) = shown.to_mut().as_object_mut()
             {
                 table.insert("columnDefinitions".into(), Value::Null);
             }
             self.headers_sent = true;
         }
-        json!({"type": kind, "object": shown})
+        encode(&Event { kind, object: Shown(&shown) })
     }
 
-    fn bookmark(&mut self, revision: u64, initial: bool) -> Value {
+    fn bookmark(&mut self, revision: u64, initial: bool) -> Vec<u8> {
         let mut metadata = json!({"resourceVersion": revision.to_string()});
         if initial && let Some(metadata) = metadata.as_object_mut() {
             metadata.insert("annotations".into(), json!({"k8s.io/initial-events-end": "true"}));
@@ -207,7 +216,7 @@ impl Watch {
     }
 
     fn fail(&mut self, error: &Expired) {
-        self.ready.push_back(Ready::Whole(json!({"type": "ERROR", "object": gone(error).to_json()})));
+        self.ready.push_back(Ready::Whole(encode(&json!({"type": "ERROR", "object": gone(error).to_json()}))));
         self.over = true;
     }
 }

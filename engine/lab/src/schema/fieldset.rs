@@ -3,7 +3,10 @@
 //! Invariant: a path element is kept as its stored text (`f:name`, `k:{…}`, `v:…`), so reading and writing `FieldsV1` is a copy.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 /// A set of paths as a tree.
@@ -101,33 +104,64 @@ impl FieldSet {
         }
     }
 
-    /// From `fieldsV1`. What is no object reads as an empty set.
+    /// From `fieldsV1`, as a client sends it or as the store holds it. What is no object reads as an empty set.
     pub(crate) fn from_fields_v1(fields: &Value) -> Self {
-        let mut set = Self::default();
-        for (element, child) in fields.as_object().into_iter().flatten() {
+        let read = match fields {
+            Value::String(text) => serde_json::from_str(text),
+            other => Self::deserialize(other),
+        };
+        read.unwrap_or_default()
+    }
+
+    /// As the store holds `fieldsV1`: its JSON as a text. As a tree of many small maps it would be most of what an object weighs.
+    pub(crate) fn to_fields_v1(&self) -> Value {
+        Value::String(serde_json::to_string(self).unwrap_or_default())
+    }
+}
+
+impl Serialize for FieldSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if self.member && !self.children.is_empty() {
+            map.serialize_entry(".", &Self::default())?;
+        }
+        for (element, child) in &self.children {
+            map.serialize_entry(element, child)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for FieldSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Paths)
+    }
+}
+
+/// Reads the paths below one element.
+struct Paths;
+
+impl<'de> Visitor<'de> for Paths {
+    type Value = FieldSet;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a set of fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldSet, A::Error> {
+        let mut set = FieldSet::default();
+        while let Some(element) = map.next_key::<String>()? {
             if element == "." {
+                map.next_value::<IgnoredAny>()?;
                 set.member = true;
                 continue;
             }
-            let mut parsed = Self::from_fields_v1(child);
-            if child.as_object().is_some_and(Map::is_empty) {
-                parsed.member = true;
-            }
-            set.attach(element.clone(), parsed);
+            let mut child: FieldSet = map.next_value()?;
+            // What has nothing below it is meant itself.
+            child.member |= child.children.is_empty();
+            set.attach(element, child);
         }
-        set
-    }
-
-    /// As `fieldsV1`.
-    pub(crate) fn to_fields_v1(&self) -> Value {
-        let mut map = Map::new();
-        if self.member && !self.children.is_empty() {
-            map.insert(".".to_owned(), Value::Object(Map::new()));
-        }
-        for (element, child) in &self.children {
-            map.insert(element.clone(), child.to_fields_v1());
-        }
-        Value::Object(map)
+        Ok(set)
     }
 }
 
@@ -163,15 +197,17 @@ mod tests {
     #[test]
     fn fields_v1_survives_the_round_trip() {
         let fields = json!({"f:spec": {".": {}, "f:ports": {"k:{\"port\":80}": {".": {}, "f:name": {}}}}});
-        assert_eq!(set(&fields).to_fields_v1(), fields);
+        let stored = set(&fields).to_fields_v1();
+        assert_eq!(stored, fields.to_string());
+        assert_eq!(set(&stored), set(&fields));
     }
 
     #[test]
     fn difference_keeps_the_rest_of_a_branch() {
         let left = set(&json!({"f:data": {".": {}, "f:a": {}, "f:b": {}}}));
         let right = set(&json!({"f:data": {"f:a": {}}}));
-        assert_eq!(left.difference(&right).to_fields_v1(), json!({"f:data": {".": {}, "f:b": {}}}));
-        assert_eq!(left.intersection(&right).to_fields_v1(), json!({"f:data": {"f:a": {}}}));
+        assert_eq!(left.difference(&right), set(&json!({"f:data": {".": {}, "f:b": {}}})));
+        assert_eq!(left.intersection(&right), set(&json!({"f:data": {"f:a": {}}})));
         assert_eq!(left.union(&right), left);
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ApplyRequest, Catalog, Decoded, Ownership, Resource, apply, strategic_merge, track_update};
+use super::{ApplyRequest, Catalog, Decoded, Ownership, Resource, apply, show, strategic_merge, track_update};
 use crate::status::Status;
 
 fn owner<'a>(manager: &'a str, now: &'a str) -> Ownership<'a> {
@@ -63,7 +63,8 @@ fn a_conflict_names_field_and_owner_and_force_takes_it() {
         refused.message,
         "Apply failed with 1 conflict: conflict with \"one\": .spec.template.spec.containers[name=\"a\"].image"
     );
-    let forced = applied(&[("one", &first, false), ("two", &second, true)]).expect("forced");
+    let mut forced = applied(&[("one", &first, false), ("two", &second, true)]).expect("forced");
+    show(&mut forced);
     let owners: Vec<&Value> = forced["metadata"]["managedFields"].as_array().expect("booked").iter().collect();
     let image = "/fieldsV1/f:spec/f:template/f:spec/f:containers/k:{\"name\":\"a\"}/f:image";
     assert_eq!(owners.iter().map(|entry| entry.pointer(image).is_some()).collect::<Vec<_>>(), [false, true]);

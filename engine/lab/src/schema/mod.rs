@@ -25,6 +25,7 @@ mod node;
 mod numbers;
 pub(crate) mod quantity;
 mod rules;
+mod shown;
 mod strategic;
 mod structural;
 mod swagger;
@@ -44,6 +45,7 @@ pub(crate) use names::check_metadata_update;
 pub(crate) use node::Node;
 pub(crate) use numbers::float_text;
 pub(crate) use rules::validate_builtin;
+pub(crate) use shown::{Shown, members, show};
 pub(crate) use strategic::strategic_merge;
 
 #[cfg(test)]
