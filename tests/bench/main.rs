@@ -6,6 +6,7 @@ mod journal;
 mod lab;
 mod load;
 mod matching;
+mod mesh;
 mod run;
 
 fn main() {

@@ -32,7 +32,7 @@ impl MeshObjects {
     /// The objects of one of Istio's kinds, oldest first.
     pub(super) fn of_kind<'a>(&'a self, kind: &'a str) -> Vec<&'a Arc<Value>> {
         let mut found: Vec<_> = self.istio.iter().filter(|object| text(object, "/kind") == kind).collect();
-        found.sort_by_key(|object| age(object));
+        found.sort_by_cached_key(|object| age(object));
         found
     }
 }

@@ -8,9 +8,9 @@ use super::protocol::Protocol;
 use super::scope::Scope;
 use super::service::{MeshService, Resolution, ServicePort};
 use crate::mesh::config::OutboundPolicy;
-use crate::mesh::envoy::{Chain, ChainMatch, Filter, Listener};
+use crate::mesh::envoy::{Chain, ChainIdentity, ChainMatch, Filter, Listener};
 use ipnet::IpNet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Every address.
@@ -20,6 +20,8 @@ pub(super) const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 struct Entry {
     protocol: Protocol,
     chains: Vec<Chain>,
+    /// Of the chains, so that a thousand of them are not compared with each other.
+    taken: BTreeSet<ChainIdentity>,
 }
 
 /// What a listener is built for.
@@ -104,7 +106,8 @@ fn add(scope: &Scope<'_>, entries: &mut BTreeMap<SocketAddr, Entry>, mut wanted:
     let key = SocketAddr::new(bind, wanted.port.number);
     let Some(current) = entries.get_mut(&key) else {
         let (protocol, chains) = first(scope, &wanted, bind);
-        entries.insert(key, Entry { protocol, chains });
+        let taken = chains.iter().map(|chain| chain.matches.identity()).collect();
+        entries.insert(key, Entry { protocol, chains, taken });
         return;
     };
     // HTTP joins what is there by its route configuration alone.
@@ -123,7 +126,7 @@ fn add(scope: &Scope<'_>, entries: &mut BTreeMap<SocketAddr, Entry>, mut wanted:
         incoming.push(http_chain(&wanted, bind));
     }
     for chain in incoming {
-        if !current.chains.iter().any(|old| old.matches.conflicts_with(&chain.matches)) {
+        if current.taken.insert(chain.matches.identity()) {
             current.chains.push(chain);
         }
     }

@@ -26,22 +26,22 @@ impl ChainMatch {
             && !self.plain_http
     }
 
-    /// Whether Envoy would refuse both in one listener.
-    pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
-        let sorted = |names: &[String]| {
-            let mut names: Vec<String> = names.iter().filter(|name| *name != "*").cloned().collect();
-            names.sort();
-            names
-        };
-        let ranges = |ranges: &[IpNet]| {
-            let mut ranges: Vec<IpNet> = ranges.iter().map(IpNet::trunc).collect();
-            ranges.sort();
-            ranges
-        };
-        self.plain_http == other.plain_http
-            && sorted(&self.server_names) == sorted(&other.server_names)
-            && ranges(&self.ranges) == ranges(&other.ranges)
+    /// What Envoy tells chains of one listener apart by: it refuses two for which this is the same.
+    pub(crate) fn identity(&self) -> ChainIdentity {
+        let mut names: Vec<String> = self.server_names.iter().filter(|name| *name != "*").cloned().collect();
+        names.sort();
+        let mut ranges: Vec<IpNet> = self.ranges.iter().map(IpNet::trunc).collect();
+        ranges.sort();
+        ChainIdentity { plain_http: self.plain_http, names, ranges }
     }
+}
+
+/// What tells a chain from the others of its listener.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ChainIdentity {
+    plain_http: bool,
+    names: Vec<String>,
+    ranges: Vec<IpNet>,
 }
 
 /// How a gateway ends TLS.
@@ -97,6 +97,8 @@ pub(crate) struct Listener {
     chains: Vec<Chain>,
     default: Option<usize>,
     index: Index,
+    inspects_tls: bool,
+    inspects_http: bool,
 }
 
 impl Listener {
@@ -117,7 +119,9 @@ impl Listener {
                 }
             }
         }
-        Self { name, chains, default, index }
+        let inspects_tls = chains.iter().any(|chain| !chain.matches.server_names.is_empty());
+        let inspects_http = chains.iter().any(|chain| chain.matches.plain_http);
+        Self { name, chains, default, index, inspects_tls, inspects_http }
     }
 
     /// All chains.
@@ -127,12 +131,12 @@ impl Listener {
 
     /// Whether it waits for a TLS handshake to see its server name.
     pub(crate) fn inspects_tls(&self) -> bool {
-        self.chains.iter().any(|chain| !chain.matches.server_names.is_empty())
+        self.inspects_tls
     }
 
     /// Whether it waits for the first bytes to see whether they are HTTP.
     pub(crate) fn inspects_http(&self) -> bool {
-        self.chains.iter().any(|chain| chain.matches.plain_http)
+        self.inspects_http
     }
 
     /// The chain for a connection.

@@ -11,7 +11,7 @@ mod route;
 pub use cluster::{Cluster, Discovery, Endpoint};
 pub(super) use cluster::{Identity, Roots, Transport, UpstreamTls};
 pub(super) use inbound::{Inbound, InboundPort, MtlsMode, PortProtocol};
-pub(super) use listener::{Chain, ChainMatch, Facts, Filter, Listener, ServerTls};
+pub(super) use listener::{Chain, ChainIdentity, ChainMatch, Facts, Filter, Listener, ServerTls};
 pub(super) use route::{
     Action, Edits, Fault, Forward, HeaderMatch, PathMatch, Redirect, Retry, Route, RouteConfig, RouteMatch, TextMatch,
     VirtualHost, Weighted,
