@@ -46,6 +46,11 @@ impl Ipam {
         }
     }
 
+    /// How many addresses are given or kept.
+    pub(crate) fn given(&self) -> usize {
+        self.used.len()
+    }
+
     /// Takes an address back. One that is kept for a pod stays kept.
     pub(crate) fn release(&mut self, address: IpAddr) {
         if self.pins.iter().all(|(_, pinned)| *pinned != address) {

@@ -22,4 +22,4 @@ mod volume;
 
 pub(crate) use ipam::Ipam;
 pub use node::{NODE_ADDRESS, NODE_NAME, node};
-pub use service::{Kubelet, Setup};
+pub use service::{Census, Kubelet, Setup};

@@ -39,6 +39,21 @@ pub struct Setup {
     pub(crate) ipam: Ipam,
 }
 
+/// How much of everything a node holds for its pods: what came with a pod must go with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Pods that the kubelet has taken on.
+    pub pods: usize,
+    /// Claims that have a directory.
+    pub claims: usize,
+    /// Addresses that are given to pods or kept for them.
+    pub addresses: usize,
+    /// Places in the network; the node's own is one of them.
+    pub network: usize,
+    /// Ports of Services whose endpoints take turns.
+    pub dialled: usize,
+}
+
 /// The kubelet of the lab's node; clones are the same kubelet.
 #[derive(Clone)]
 pub struct Kubelet {
@@ -122,6 +137,18 @@ impl Kubelet {
         self.shared.booting.store(false, Ordering::Relaxed);
     }
 
+    /// What the node holds for its pods now.
+    pub(crate) fn census(&self) -> Census {
+        let shared = &self.shared;
+        Census {
+            pods: shared.pods().len(),
+            claims: shared.claims().len(),
+            addresses: shared.ipam().given(),
+            network: shared.net.pods(),
+            dialled: shared.net.dialled(),
+        }
+    }
+
     /// Works for as long as it is polled.
     pub async fn run(self) {
         let mut tasks = JoinSet::new();
@@ -155,6 +182,8 @@ impl Kubelet {
             } else {
                 self.look(&change.object, tasks);
             }
+        } else if change.resource == GroupResource::CLAIMS && change.kind == ChangeKind::Deleted {
+            self.shared.claims().remove(&(key.namespace.clone(), key.name.clone()));
         } else if [GroupResource::CONFIG_MAPS, GroupResource::SECRETS].contains(&change.resource)
             && change.kind == ChangeKind::Modified
         {

@@ -74,12 +74,12 @@ pub(super) fn exec(instance: &Instance, request: ExecRequest) -> ExecSession {
 
 /// Joins the streams of a container's own command, from now on.
 pub(super) fn attach(instance: &Instance, request: &ExecRequest) -> ExecSession {
-    let (exit, outcome) = oneshot::channel();
+    let (mut exit, outcome) = oneshot::channel();
     let mut session = ExecSession { stdin: None, stdout: None, stderr: None, resize: None, exit: outcome };
     let tap = |wanted: bool, stream: Stream| {
         wanted.then(|| {
             let (near, far) = tokio::io::duplex(BUFFER);
-            tokio::spawn(drain(instance.console.attach(stream), near));
+            tokio::spawn(show(instance.console.attach(stream), near));
             Box::new(far) as _
         })
     };
@@ -108,7 +108,12 @@ pub(super) fn attach(instance: &Instance, request: &ExecRequest) -> ExecSession 
     }
     let log = instance.console.log().clone();
     tokio::spawn(async move {
-        while log.wait(log.end()).await {}
+        let ended = async { while log.wait(log.end()).await {} };
+        tokio::select! {
+            biased;
+            () = exit.closed() => return,
+            () = ended => {}
+        }
         // How it ended is nothing that a runtime tells those who are attached.
         let _ = exit.send(ExecOutcome::Exited(0));
     });
@@ -162,6 +167,24 @@ async fn drain(program: Fd, mut client: impl AsyncWrite + Unpin) {
     while let Ok(data) = program.read(BUFFER).await {
         if data.is_empty() || client.write_all(&data).await.is_err() {
             break;
+        }
+    }
+    // A client that is gone needs no end either.
+    let _ = client.shutdown().await;
+}
+
+/// Shows a container's output to a client that is attached, until one of them goes: it need not write anything for that.
+async fn show(console: Fd, client: DuplexStream) {
+    let (mut gone, mut client) = tokio::io::split(client);
+    loop {
+        tokio::select! {
+            biased;
+            data = console.read(BUFFER) => match data {
+                Ok(data) if !data.is_empty() => if client.write_all(&data).await.is_err() { return },
+                _ => break,
+            },
+            // The other end never writes.
+            _ = gone.read_u8() => return,
         }
     }
     // A client that is gone needs no end either.

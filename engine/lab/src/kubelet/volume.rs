@@ -17,7 +17,7 @@ pub(super) type Volumes = BTreeMap<String, Volume>;
 /// Kinds of volumes that only the name of the kind is needed of to say that the lab lacks them.
 const EMPTY_DIR: &str = "emptyDir";
 
-/// Directories of claims, by namespace and name. A claim keeps its files for as long as the lab runs.
+/// Directories of claims, by namespace and name. A claim keeps its files for as long as it is there.
 pub(super) type Claims = BTreeMap<(String, String), Volume>;
 
 /// Makes all volumes of a pod.

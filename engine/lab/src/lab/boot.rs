@@ -91,7 +91,7 @@ pub(super) async fn boot(builder: LabBuilder) -> Result<Lab, LabError> {
     kubelet.boot_is_over();
     // Faults are for the lab's guests; the world itself comes up whole.
     let api = api.with_faults(faults);
-    Ok(Lab { api, store, params: resolved.params, tasks })
+    Ok(Lab { api, store, kubelet, params: resolved.params, tasks })
 }
 
 /// Applies the world's objects: namespaces and definitions first, the rest in the order of the file.

@@ -12,6 +12,7 @@ use super::builder::LabBuilder;
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::controllers::condition;
+use crate::kubelet::{Census, Kubelet};
 use crate::net::Explanation;
 use crate::serve::{Connector, LocalService, LoopbackOptions, ServeError, Served, serve_loopback};
 use crate::status::Status;
@@ -22,6 +23,7 @@ use crate::world::Params;
 pub struct Lab {
     pub(super) api: Api,
     pub(super) store: Store,
+    pub(super) kubelet: Kubelet,
     pub(super) params: Params,
     pub(super) tasks: JoinSet<()>,
 }
@@ -85,6 +87,11 @@ impl Lab {
     pub fn not_simulated(&self) -> Vec<String> {
         let kinds = self.store.resources().into_iter().filter(is_without_effect);
         kinds.map(|resource| resource.to_string()).collect()
+    }
+
+    /// What the node holds for its pods now, for whoever looks for leaks.
+    pub fn census(&self) -> Census {
+        self.kubelet.census()
     }
 
     /// Pods that are not ready now, with the reason: namespace and name, then what each container waits for.

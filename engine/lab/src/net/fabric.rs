@@ -148,7 +148,9 @@ impl Net {
 
     /// Replaces what the network knows about Services, as kube-proxy and the cluster's DNS do after a change.
     pub fn set_services(&self, services: ServiceTable) {
-        self.tables().services = Arc::new(services);
+        let mut tables = self.tables();
+        tables.turns.retain(|address, _| services.by_address(address.ip()).is_some());
+        tables.services = Arc::new(services);
     }
 
     /// Replaces what the network knows about NetworkPolicies.
@@ -163,6 +165,16 @@ impl Net {
 
     pub(super) fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
         self.tables().control_plane.clone()
+    }
+
+    /// How many pods have a place in it.
+    pub(crate) fn pods(&self) -> usize {
+        self.tables().pods.len()
+    }
+
+    /// How many ports of Services it remembers whose turn it is at.
+    pub(crate) fn dialled(&self) -> usize {
+        self.tables().turns.len()
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

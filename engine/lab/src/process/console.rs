@@ -38,7 +38,10 @@ impl Console {
     pub fn attach(&self, stream: Stream) -> Fd {
         let (read, write) = pipe::pipe();
         if !self.inner.log.is_closed() {
-            self.taps().push((stream, Arc::new(write)));
+            let mut taps = self.taps();
+            // Those who have gone since the last word.
+            taps.retain(|(_, tap)| !tap.is_broken());
+            taps.push((stream, Arc::new(write)));
         }
         Fd::reader(read)
     }

@@ -102,6 +102,11 @@ impl PipeWriter {
         }
     }
 
+    /// Whether all readers have gone.
+    pub(super) fn is_broken(&self) -> bool {
+        self.0.state().readers_gone
+    }
+
     /// Waits until all readers have gone.
     pub(super) async fn broken(&self) {
         loop {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod hostile;
+mod leaks;
 mod pods;
 mod runtime;
 mod support;
