@@ -9,6 +9,7 @@ mod exit;
 mod fd;
 mod launch;
 mod pipe;
+mod server;
 mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;

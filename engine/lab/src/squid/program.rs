@@ -5,11 +5,8 @@
 use super::conf::{Conf, ConfError, DEFAULT_PATH};
 use super::reply::Version;
 use super::serve::Proxy;
-use crate::net::Listener;
 use crate::process::{Exit, Process};
-use futures::stream::{SelectAll, StreamExt};
 use std::sync::Arc;
-use tokio::task::JoinSet;
 
 /// Runs Squid in the foreground until a signal ends it.
 pub async fn main(process: Process) -> Exit {
@@ -46,34 +43,8 @@ pub async fn main(process: Process) -> Exit {
         }
     }
     let proxy = Proxy { conf, version, net: process.net.clone(), fs: process.fs.clone(), clock: process.clock.clone() };
-    run(&process, Arc::new(proxy), listeners).await
-}
-
-async fn run(process: &Process, proxy: Arc<Proxy>, listeners: Vec<Listener>) -> Exit {
-    let mut arrivals: SelectAll<_> = listeners.into_iter().map(|listener| Box::pin(arrivals(listener))).collect();
-    let mut connections = JoinSet::new();
-    let mut stop = Box::pin(process.stopped());
-    loop {
-        tokio::select! {
-            biased;
-            exit = &mut stop => return exit,
-            Some(_) = connections.join_next() => {}
-            arrived = arrivals.next() => match arrived {
-                Some(socket) => {
-                    connections.spawn(Arc::clone(&proxy).serve(socket));
-                }
-                None => return Exit::SUCCESS,
-            },
-        }
-    }
-}
-
-/// The connections to one port, until the pod goes.
-fn arrivals(listener: Listener) -> impl futures::Stream<Item = crate::net::Socket> {
-    futures::stream::unfold(listener, |mut listener| async move {
-        let socket = listener.accept().await.ok()?;
-        Some((socket, listener))
-    })
+    let proxy = Arc::new(proxy);
+    process.serve(listeners, |socket| Arc::clone(&proxy).serve(socket)).await
 }
 
 /// The configuration file that the options name. All other options are about daemons and debug output.

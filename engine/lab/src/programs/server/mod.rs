@@ -9,15 +9,12 @@ mod files;
 pub(super) use demo::{agnhost, bootcamp, hello, hello_app, helloworld, http_echo, pause, redis};
 pub(super) use files::{httpd, nginx};
 
+use crate::net::Socket;
 use crate::net::http1::{Headers, Http, Request, Response, reason};
-use crate::net::{Listener, Socket};
 use crate::process::{Exit, Process};
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::task::JoinSet;
 
-/// How many connections one server holds at a time.
-const MAX_CONNECTIONS: usize = 1024;
 /// How much of a request's body a server takes.
 const MAX_BODY: usize = 1 << 20;
 
@@ -49,26 +46,10 @@ trait Site: Send + Sync + 'static {
 
 /// Serves a site on a port until a signal ends the process.
 async fn serve(process: &Process, port: u16, site: Arc<impl Site>) -> Exit {
-    let mut listener = match process.net.listen(port) {
-        Ok(listener) => listener,
-        Err(error) => return process.fail(1, format!("listen tcp :{port}: bind: {error}")).await,
-    };
-    let mut connections = JoinSet::new();
-    let mut stop = Box::pin(process.stopped());
-    loop {
-        tokio::select! {
-            biased;
-            exit = &mut stop => return exit,
-            Some(_) = connections.join_next() => {}
-            Ok(socket) = next(&mut listener), if connections.len() < MAX_CONNECTIONS => {
-                connections.spawn(connection(socket, Arc::clone(&site)));
-            }
-        }
+    match process.net.listen(port) {
+        Ok(listener) => process.serve(vec![listener], |socket| connection(socket, Arc::clone(&site))).await,
+        Err(error) => process.fail(1, format!("listen tcp :{port}: bind: {error}")).await,
     }
-}
-
-async fn next(listener: &mut Listener) -> std::io::Result<Socket> {
-    listener.accept().await
 }
 
 /// One client, until it or an answer ends the connection.
