@@ -2,22 +2,16 @@
 //!
 //! Whatever comes, the server answers or closes, and then answers the next one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use periplus_lab::access::Access;
-use periplus_lab::api::Api;
 use periplus_lab::serve::Connector;
-use periplus_lab::status::Status;
-use periplus_lab::store::{GroupResource, Store, WriteOptions};
-use periplus_lab::stream::{ContainerLog, Dialled, ExecOutcome, ExecRequest, ExecSession, PodHost};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot};
 
+use crate::cat::server;
 use crate::support::{Http, store};
 
 /// Cases of each property in an ordinary run. `PROPTEST_CASES` asks for more, and the targets in `engine/lab/fuzz` try for as long as
@@ -32,56 +26,6 @@ fn config() -> ProptestConfig {
 
 /// Lab time after which a connection hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// Runs `cat` in every pod.
-struct Cat;
-
-impl PodHost for Cat {
-    fn exec(&self, _: &str, _: &str, _: &str, request: ExecRequest) -> Result<ExecSession, Status> {
-        let (stdin, mut input) = tokio::io::duplex(1024);
-        let (mut output, stdout) = tokio::io::duplex(1024);
-        let (resize, mut sizes) = mpsc::channel(4);
-        let (ended, exit) = oneshot::channel();
-        tokio::spawn(async move { while sizes.recv().await.is_some() {} });
-        tokio::spawn(async move {
-            let _ = tokio::io::copy(&mut input, &mut output).await;
-            let _ = ended.send(ExecOutcome::Exited(0));
-        });
-        Ok(ExecSession {
-            stdin: request.stdin.then(|| Box::new(stdin) as _),
-            stdout: request.stdout.then(|| Box::new(stdout) as _),
-            stderr: None,
-            resize: request.tty.then_some(resize),
-            exit,
-        })
-    }
-
-    fn attach(&self, namespace: &str, pod: &str, container: &str, request: ExecRequest) -> Result<ExecSession, Status> {
-        self.exec(namespace, pod, container, request)
-    }
-
-    fn dial(&self, _: &str, pod: &str, _: u16) -> Result<Dialled, Status> {
-        Err(Status::not_found("", "pods", pod))
-    }
-
-    fn logs(&self, _: &str, pod: &str, _: &str, _: bool) -> Result<ContainerLog, Status> {
-        Err(Status::not_found("", "pods", pod))
-    }
-}
-
-/// A server with the namespace `n` and the pod `p`.
-fn server() -> Connector {
-    let store: Store = store();
-    let put = |resource: &GroupResource, object: Value| {
-        store.create(&WriteOptions::by("test"), resource, object).expect("created");
-    };
-    put(&GroupResource::NAMESPACES, json!({"metadata": {"name": "n"}}));
-    put(&GroupResource::SERVICE_ACCOUNTS, json!({"metadata": {"name": "default", "namespace": "n"}}));
-    let containers = json!([{"name": "c", "image": "busybox"}]);
-    put(&GroupResource::PODS, json!({"metadata": {"name": "p", "namespace": "n"}, "spec": {"containers": containers}}));
-    let access = Arc::new(Access::new(store.clone(), b"a key"));
-    Connector::new(Api::new(store, Arc::new(Cat), access))
-}
 
 fn in_lab_time<F: Future>(work: F) -> F::Output {
     let runtime =
@@ -409,7 +353,7 @@ proptest! {
     #[test]
     fn bytes_end_in_an_answer_or_a_closed_connection(bytes in bytes()) {
         in_lab_time(async {
-            let server = server();
+            let server = server(store());
             exchange(&server, &bytes, true).await;
             still_answers(&server).await;
         });
@@ -418,7 +362,7 @@ proptest! {
     #[test]
     fn a_request_is_answered_with_what_it_asked_or_a_status((method, path, headers, body) in request()) {
         in_lab_time(async {
-            let server = server();
+            let server = server(store());
             let http = Http::new(server.clone());
             let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             // A watch goes on until it is told to end.
@@ -446,7 +390,7 @@ proptest! {
         noise in vec(any::<u8>(), 0..32),
     ) {
         in_lab_time(async {
-            let server = server();
+            let server = server(store());
             let bytes = [handshake(protocol, query), frames.concat(), noise].concat();
             exchange(&server, &bytes, true).await;
             still_answers(&server).await;
@@ -457,7 +401,7 @@ proptest! {
 #[test]
 fn odd_but_whole_requests_are_answered() {
     in_lab_time(async {
-        let server = server();
+        let server = server(store());
         let head = |request: &str| format!("{request}\r\nhost: lab\r\nconnection: close\r\n");
         let body = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\"}}";
         let half = body.len() / 2;

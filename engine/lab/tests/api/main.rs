@@ -2,6 +2,7 @@
 
 mod access;
 mod built_in;
+mod cat;
 mod clients;
 mod custom;
 mod hostile;
