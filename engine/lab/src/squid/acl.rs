@@ -56,7 +56,7 @@ pub(super) enum List {
     UrlPath(Vec<Regex>),
     /// Names; `REQUIRED` is anybody who is known.
     User(Vec<String>),
-    /// Requests to the cache manager, which the lab does not serve.
+    /// Requests to the cache manager.
     Manager,
 }
 
@@ -91,7 +91,7 @@ impl List {
                 Credentials::Good { user } => names.iter().any(|name| name == "REQUIRED" || name == user).into(),
                 Credentials::None | Credentials::Bad { .. } => Match::Unauthenticated,
             },
-            Self::Manager => Match::No,
+            Self::Manager => is_manager(asked.url).into(),
         }
     }
 
@@ -121,6 +121,11 @@ fn domain_matches(domain: &str, host: &str) -> bool {
         Some(base) => host == base || host.strip_suffix(base).is_some_and(|rest| rest.ends_with('.')),
         None => host == domain,
     }
+}
+
+/// Whether a URL is one of the cache manager's.
+pub(super) fn is_manager(url: &str) -> bool {
+    url.starts_with("cache_object://") || path_of(url).starts_with("/squid-internal-mgr/")
 }
 
 /// The part of an address that begins with the path; all of it if there is none.

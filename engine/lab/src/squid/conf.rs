@@ -4,10 +4,11 @@
 
 use super::acl::{Access, List, Rule};
 use super::auth::Basic;
+use super::reply::Version;
 use crate::programs::posix_regex::{self, Syntax};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Subnets};
 use regex::bytes::Regex;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 /// Where Squid looks for its configuration.
@@ -32,6 +33,28 @@ pub(super) struct Conf {
     pub(super) hostname: String,
     /// Whether nothing is cached.
     pub(super) cache_off: bool,
+    /// Whether the proxy names itself in `Via`. Default: yes.
+    pub(super) via: bool,
+    /// What the server is told of the client.
+    pub(super) forwarded_for: ForwardedFor,
+    /// Whether the proxy keeps its version to itself. Default: no.
+    pub(super) hides_version: bool,
+}
+
+/// What becomes of `X-Forwarded-For` (`forwarded_for`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ForwardedFor {
+    /// The client's address is added.
+    #[default]
+    On,
+    /// `unknown` is added.
+    Off,
+    /// It is passed on as it came.
+    Transparent,
+    /// The client's address takes the place of all others.
+    Truncate,
+    /// It is taken out.
+    Delete,
 }
 
 /// Why the program does not start.
@@ -65,21 +88,43 @@ pub(super) enum ConfError {
 
 /// Directives that change nothing for a client or a log line of this lab.
 const HARMLESS: &[&str] = &[
+    "buffered_logs",
+    "cache_dir",
     "cache_effective_group",
     "cache_effective_user",
     "cache_log",
     "cache_mem",
+    "cache_mgr",
+    "cache_store_log",
     "coredump_dir",
+    "debug_options",
+    "dns_v4_first",
+    "ftp_user",
+    "half_closed_clients",
+    "icp_access",
+    "icp_port",
+    "logfile_rotate",
     "max_filedescriptors",
     "maximum_object_size",
+    "maximum_object_size_in_memory",
+    "memory_pools",
+    "minimum_object_size",
+    "netdb_filename",
     "pid_filename",
     "refresh_pattern",
     "shutdown_lifetime",
+    "snmp_port",
+    "workers",
 ];
 
 impl Conf {
     /// Reads a configuration; `path` is for messages, and `files` gives the text of another file that it names, if there is one.
-    pub(super) fn parse(text: &str, path: &str, files: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfError> {
+    pub(super) fn parse(
+        text: &str,
+        path: &str,
+        version: Version,
+        files: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfError> {
         let mut conf = Self {
             ports: Vec::new(),
             access: Access::default(),
@@ -88,7 +133,14 @@ impl Conf {
             access_log: Some(DEFAULT_LOG.to_owned()),
             hostname: "localhost".to_owned(),
             cache_off: false,
+            via: true,
+            forwarded_for: ForwardedFor::default(),
+            hides_version: false,
         };
+        if version == Version::V5 {
+            // Known without a line of its own since then.
+            conf.access.lists.insert("CONNECT".to_owned(), List::Method(vec!["CONNECT".to_owned()]));
+        }
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -145,6 +197,18 @@ impl Conf {
                 }
                 self.access_log = Some(path.to_owned());
             }
+            ("via", [switch @ ("on" | "off")]) => self.via = *switch == "on",
+            ("httpd_suppress_version_string", [switch @ ("on" | "off")]) => self.hides_version = *switch == "on",
+            ("forwarded_for", [what]) => {
+                self.forwarded_for = match *what {
+                    "on" => ForwardedFor::On,
+                    "off" => ForwardedFor::Off,
+                    "transparent" => ForwardedFor::Transparent,
+                    "truncate" => ForwardedFor::Truncate,
+                    "delete" => ForwardedFor::Delete,
+                    _ => return Err(place.not_simulated()),
+                }
+            }
             ("visible_hostname", [name]) => (*name).clone_into(&mut self.hostname),
             ("cache", ["deny", "all"]) => self.cache_off = true,
             _ if HARMLESS.contains(&name) => {}
@@ -156,7 +220,11 @@ impl Conf {
     fn list(&mut self, name: &str, kind: &str, values: &[&str], place: &Place<'_>) -> Result<(), ConfError> {
         let values = place.values(values)?;
         let ranges = || -> Result<Vec<IpNet>, ConfError> {
-            values.iter().map(|value| range(value).ok_or_else(|| place.not_simulated())).collect()
+            let mut nets = Vec::new();
+            for value in &values {
+                nets.extend(range(value).ok_or_else(|| place.not_simulated())?);
+            }
+            Ok(nets)
         };
         // An option changes how the values after it are compared; only expressions know one here.
         if !kind.ends_with("_regex") && values.iter().any(|value| value.starts_with('-')) {
@@ -242,11 +310,17 @@ impl Place<'_> {
     }
 }
 
-fn range(value: &str) -> Option<IpNet> {
+/// The networks of an address, a network or a range such as `10.0.0.1-10.0.0.9`.
+fn range(value: &str) -> Option<Vec<IpNet>> {
     if value == "all" {
-        return "0.0.0.0/0".parse().ok();
+        return Some(vec!["0.0.0.0/0".parse().ok()?]);
     }
-    value.parse::<IpNet>().ok().map(|net| net.trunc()).or_else(|| value.parse::<IpAddr>().ok().map(IpNet::from))
+    if let Some((first, last)) = value.split_once('-') {
+        let (first, last): (Ipv4Addr, Ipv4Addr) = (first.parse().ok()?, last.parse().ok()?);
+        return (first <= last).then(|| Ipv4Subnets::new(first, last, 0).map(IpNet::from).collect());
+    }
+    let net = value.parse::<IpNet>().ok().map(|net| net.trunc());
+    net.or_else(|| value.parse::<IpAddr>().ok().map(IpNet::from)).map(|net| vec![net])
 }
 
 fn ports(value: &str) -> Option<RangeInclusive<u16>> {

@@ -20,7 +20,7 @@ pub async fn main(process: Process) -> Exit {
         other => return Exit::not_simulated(format!("squid {}", other.unwrap_or("in this image"))),
     };
     let conf = match process.fs.read(&process.path(&path)) {
-        Ok(text) => Conf::parse(&String::from_utf8_lossy(&text), &path, &|path| {
+        Ok(text) => Conf::parse(&String::from_utf8_lossy(&text), &path, version, &|path| {
             process.fs.read(path).ok().map(|text| String::from_utf8_lossy(&text).into_owned())
         }),
         Err(error) => return fatal(&process, &format!("Unable to open configuration file: {path}: {error}")).await,

@@ -43,8 +43,12 @@ pub(super) enum Refusal {
     Unreachable(u8),
     /// The server closed without an answer, or broke off.
     NoAnswer,
+    /// The server ended the connection with a reset.
+    Reset,
     /// What was sent is no request for a proxy.
     Invalid,
+    /// What was sent is no request at all.
+    Unreadable,
 }
 
 impl Refusal {
@@ -58,6 +62,8 @@ impl Refusal {
             (Self::UnknownHost, Version::V5) => (502, "ERR_READ_ERROR 0".to_owned()),
             (Self::Unreachable(errno), _) => (503, format!("ERR_CONNECT_FAIL {errno}")),
             (Self::NoAnswer, _) => (502, "ERR_ZERO_SIZE_OBJECT 0".to_owned()),
+            (Self::Reset, _) => (502, "ERR_READ_ERROR 104".to_owned()),
+            (Self::Unreadable, _) => (400, "ERR_PROTOCOL_UNKNOWN 0".to_owned()),
             (Self::Invalid, _) => (400, "ERR_INVALID_URL 0".to_owned()),
         }
     }
@@ -66,6 +72,10 @@ impl Refusal {
 /// What answers have in common.
 pub(super) struct Replies<'a> {
     pub(super) version: Version,
+    /// What the proxy calls itself.
+    pub(super) name: &'static str,
+    /// Whether it names itself in `Via`.
+    pub(super) via: bool,
     pub(super) hostname: &'a str,
     pub(super) port: u16,
     pub(super) date: String,
@@ -83,18 +93,32 @@ pub(super) struct Refused<'a> {
     pub(super) server: Option<IpAddr>,
     /// Whether the request was `CONNECT`.
     pub(super) tunnel: bool,
+    /// Whether the client's connection stays open.
+    pub(super) keep: bool,
 }
 
 impl Replies<'_> {
     /// An error page as a whole message. A failed tunnel has fewer headers, and always ends the connection.
     pub(super) fn refuse(&self, refused: &Refused<'_>) -> (u16, Vec<u8>) {
-        let &Refused { refusal, target, host, server, tunnel } = refused;
+        let &Refused { refusal, target, host, server, tunnel, keep } = refused;
         let (status, error) = refusal.status(self.version, tunnel);
         let (version, hostname) = (self.version, self.hostname);
         let url = &shown_url(target, tunnel, version);
-        let body = Subject { refusal, status, error: &error, url, host, server, tunnel, version, hostname }.page();
+        let body = Subject {
+            refusal,
+            error: &error,
+            url,
+            host,
+            server,
+            tunnel,
+            version,
+            hostname,
+            date: &self.date,
+            name: self.name,
+        }
+        .page();
         let mut headers = Headers::default();
-        headers.push("Server", self.version.name());
+        headers.push("Server", self.name);
         headers.push("Mime-Version", "1.0");
         headers.push("Date", self.date.clone());
         headers.push("Content-Type", "text/html;charset=utf-8");
@@ -105,9 +129,10 @@ impl Replies<'_> {
         if refusal == Refusal::Unauthenticated {
             headers.push("Proxy-Authenticate", format!("Basic realm=\"{}\"", self.realm));
         }
-        let unasked = matches!(refusal, Refusal::Denied | Refusal::Unauthenticated | Refusal::Invalid);
+        let wrong = matches!(refusal, Refusal::Invalid | Refusal::Unreadable);
+        let unasked = wrong || matches!(refusal, Refusal::Denied | Refusal::Unauthenticated);
         if !tunnel || unasked {
-            self.stamp(&mut headers, if unasked { "NONE" } else { "MISS" }, refusal != Refusal::Invalid);
+            self.stamp(&mut headers, if unasked { "NONE" } else { "MISS" }, keep && !wrong);
         }
         let head = Response { status, reason: reason(status).to_owned(), minor: 1, headers };
         let mut message = head.encode();
@@ -119,7 +144,9 @@ impl Replies<'_> {
     pub(super) fn stamp(&self, headers: &mut Headers, lookup: &str, keep: bool) {
         headers.push("X-Cache", format!("MISS from {}", self.hostname));
         headers.push("X-Cache-Lookup", format!("{lookup} from {}:{}", self.hostname, self.port));
-        headers.push("Via", format!("1.1 {} ({})", self.hostname, self.version.name()));
+        if self.via {
+            headers.push("Via", format!("1.1 {} ({})", self.hostname, self.name));
+        }
         headers.push("Connection", if keep { "keep-alive" } else { "close" });
     }
 }

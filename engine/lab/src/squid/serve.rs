@@ -84,7 +84,7 @@ impl Proxy {
         let mut first = true;
         loop {
             let began = Instant::now();
-            let request = match http.request().await {
+            let mut request = match http.request().await {
                 Ok(Some(request)) => request,
                 Ok(None) => {
                     if first {
@@ -92,9 +92,16 @@ impl Proxy {
                     }
                     return;
                 }
+                Err(HttpError::Malformed) if self.version == Version::V5 => {
+                    return self.unreadable(http, client, port, began).await;
+                }
                 Err(error) => return end(http.into_parts().0, error.into()),
             };
             first = false;
+            // A tunnel without a port leads to that of HTTPS.
+            if request.method == "CONNECT" && !request.target.is_empty() && !request.target.contains(':') {
+                request.target.push_str(":443");
+            }
             let mut transaction = Transaction { proxy: &self, request: &request, client, port, began, user: None };
             if request.method == "CONNECT" {
                 return transaction.tunnel(http).await;
@@ -123,6 +130,50 @@ impl Proxy {
                 server: None,
                 content_type: None,
             });
+        }
+    }
+
+    /// Answers what is no request, such as a TLS handshake.
+    async fn unreadable(&self, http: Http<Socket>, client: IpAddr, port: u16, began: Instant) {
+        const TARGET: &str = "error:invalid-request";
+        let (mut socket, seen) = http.into_parts();
+        let word: String = seen.iter().map(|byte| char::from(*byte)).take_while(char::is_ascii_uppercase).collect();
+        let refusal = Refusal::Unreadable;
+        let refused = Refused { refusal, target: TARGET, host: "", server: None, tunnel: false, keep: false };
+        let (status, message) = self.replies(port).refuse(&refused);
+        self.log(&Line {
+            end: self.clock.now(),
+            elapsed: began.elapsed(),
+            client,
+            result: self.version.none(),
+            status,
+            bytes: message.len() as u64,
+            method: if word.is_empty() { "-" } else { &word },
+            url: TARGET,
+            user: None,
+            server: None,
+            content_type: Some("text/html"),
+        });
+        // A client that is gone misses the page.
+        if socket.write_all(&message).await.is_ok() {
+            socket.shutdown().await.unwrap_or_default();
+        }
+    }
+
+    /// What it calls itself.
+    pub(super) fn name(&self) -> &'static str {
+        if self.conf.hides_version { "squid" } else { self.version.name() }
+    }
+
+    fn replies(&self, port: u16) -> Replies<'_> {
+        Replies {
+            version: self.version,
+            name: self.name(),
+            via: self.conf.via,
+            hostname: &self.conf.hostname,
+            port,
+            date: http_date(&self.clock),
+            realm: &self.conf.basic.realm,
         }
     }
 
@@ -182,13 +233,7 @@ impl Transaction<'_> {
     }
 
     pub(super) fn replies(&self) -> Replies<'_> {
-        Replies {
-            version: self.proxy.version,
-            hostname: &self.proxy.conf.hostname,
-            port: self.port,
-            date: http_date(&self.proxy.clock),
-            realm: &self.proxy.conf.basic.realm,
-        }
+        self.proxy.replies(self.port)
     }
 
     pub(super) fn log(&self, result: &str, status: u16, bytes: u64, server: Option<IpAddr>, kind: Option<&str>) {
@@ -286,7 +331,14 @@ impl Transaction<'_> {
         let target = self.shown_target();
         let authority = target.split_once("://").map_or(target, |(_, rest)| rest.split('/').next().unwrap_or(rest));
         let host = split_authority(authority, Some(0)).map_or(authority, |(host, _)| host);
-        let (status, message) = self.replies().refuse(&Refused { refusal, target, host, server: ip, tunnel });
+        let (status, message) = self.replies().refuse(&Refused {
+            refusal,
+            target,
+            host,
+            server: ip,
+            tunnel,
+            keep: self.request.keep_alive(),
+        });
         let bytes = message.len() as u64;
         let version = self.proxy.version;
         match refusal {

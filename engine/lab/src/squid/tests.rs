@@ -3,6 +3,7 @@
 use super::acl::{Answer, Asked};
 use super::auth::Credentials;
 use super::conf::{Conf, ConfError};
+use super::reply::Version;
 use crate::image::Image;
 use crate::net::testing::{CLIENT, PROXY, address, ask, get_tls, net, pod};
 use crate::net::{NetNs, not_simulated};
@@ -218,9 +219,10 @@ fn access_follows_the_first_rule_that_matches() {
         Conf::parse(
             &format!(
                 "acl inside src 10.244.0.0/24\nacl site dstdomain .example.org www.example.net\n\
-                 acl cn dstdom_regex -i ^WWW\\.\nacl net dst 198.51.100.0/24\nacl exe urlpath_regex \\.exe$\n{rules}"
+                 acl cn dstdom_regex -i ^WWW\\.\nacl net dst 198.51.100.0/24\nacl some src 10.244.0.3-10.244.0.9\nacl exe urlpath_regex \\.exe$\n{rules}"
             ),
             "x",
+            Version::V5,
             &|_| None,
         )
         .unwrap()
@@ -250,6 +252,8 @@ fn access_follows_the_first_rule_that_matches() {
         ("http_access allow net", "10.244.0.1", "www.example.net", true),
         ("http_access allow net", "10.244.0.1", "example.net", false),
         ("http_access deny exe", "10.244.0.1", "example.net", false),
+        ("http_access allow some", "10.244.0.9", "x", true),
+        ("http_access allow some", "10.244.0.10", "x", false),
     ];
     for (rules, client, host, expected) in cases {
         assert_eq!(allows(&conf(rules), client, host), expected, "{rules:?} for {host} from {client}");
@@ -259,7 +263,8 @@ fn access_follows_the_first_rule_that_matches() {
 #[test]
 fn a_wrong_configuration_names_its_line() {
     let error =
-        Conf::parse("http_port 3128\nhttp_access allow nobody\n", "/etc/squid/squid.conf", &|_| None).unwrap_err();
+        Conf::parse("http_port 3128\nhttp_access allow nobody\n", "/etc/squid/squid.conf", Version::V5, &|_| None)
+            .unwrap_err();
     assert!(matches!(error, ConfError::Bungled { .. }));
     assert_eq!(error.to_string(), "Bungled /etc/squid/squid.conf line 2: http_access allow nobody");
 }
@@ -319,10 +324,75 @@ async fn a_client_has_to_say_who_it_is_and_the_log_names_it() {
 #[tokio::test(start_paused = true)]
 async fn a_list_may_stand_in_a_file_and_users_need_a_way_to_say_who_they_are() {
     let files = |path: &str| (path == "/white").then(|| "# sites\n.example.org\n\nexample.net # one\n".to_owned());
-    let conf = Conf::parse("acl w dstdomain \"/white\"\nacl none dstdomain \"/absent\"\n", "x", &files).unwrap();
+    let conf =
+        Conf::parse("acl w dstdomain \"/white\"\nacl none dstdomain \"/absent\"\n", "x", Version::V5, &files).unwrap();
     let super::acl::List::Domain(domains) = &conf.access.lists["w"] else { panic!("another type") };
     assert_eq!(domains, &[".example.org", "example.net"]);
     assert!(matches!(&conf.access.lists["none"], super::acl::List::Domain(domains) if domains.is_empty()));
-    let error = Conf::parse("acl a proxy_auth REQUIRED\n", "x", &files).unwrap_err();
+    let error = Conf::parse("acl a proxy_auth REQUIRED\n", "x", Version::V5, &files).unwrap_err();
     assert_eq!(error.to_string(), "ERROR: Invalid ACL: acl a proxy_auth REQUIRED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_request_and_what_ends_early_is_logged_as_a_real_squid_5_7_logs_it() {
+    let squid = start("5.7", &format!("{CONF}cache deny all\n")).await;
+    let head = |request: &str, status: &str, error: &str| {
+        (request.to_owned(), format!("HTTP/1.1 {status}\r\n"), format!("\r\nX-Squid-Error: {error}\r\n"))
+    };
+    for (request, status, error) in [
+        head("GARBAGE\r\n\r\n", "400 Bad Request", "ERR_PROTOCOL_UNKNOWN 0"),
+        head("\x16\x03\x01\x02\r\n", "400 Bad Request", "ERR_PROTOCOL_UNKNOWN 0"),
+        head("GET foo://a/ HTTP/1.1\r\n\r\n", "400 Bad Request", "ERR_INVALID_URL 0"),
+        head("CONNECT :443 HTTP/1.1\r\n\r\n", "400 Bad Request", "ERR_INVALID_URL 0"),
+        head("GET http://silent.example.net:81/ HTTP/1.1\r\n\r\n", "502 Bad Gateway", "ERR_READ_ERROR 104"),
+        head("GET cache_object://localhost/info HTTP/1.1\r\n\r\n", "403 Forbidden", "ERR_ACCESS_DENIED 0"),
+    ] {
+        let (found, body) = answer(&squid, &request).await;
+        assert!(found.starts_with(&status) && (found + "\r\n").contains(&error), "{request:?}");
+        assert!(body.contains("<title>ERROR: The requested URL could not be retrieved</title>"), "{body}");
+    }
+    // A client that gives up before the answer, and a tunnel whose port goes without saying.
+    let mut socket = squid.client.connect(address("10.244.0.95:3128")).await.unwrap();
+    socket.write_all(b"GET http://silent.example.net/ HTTP/1.1\r\n\r\n").await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    drop(socket);
+    let mut socket = squid.client.connect(address("10.244.0.95:3128")).await.unwrap();
+    socket.write_all(b"CONNECT en.wikipedia.org HTTP/1.1\r\n\r\n").await.unwrap();
+    socket.read_exact(&mut [0; 39]).await.unwrap();
+    drop(socket);
+    assert_eq!(
+        squid.log().await,
+        [
+            "T D 10.244.0.52 NONE_NONE/400 3403 GARBAGE error:invalid-request - HIER_NONE/- text/html",
+            "T D 10.244.0.52 NONE_NONE/400 3403 - error:invalid-request - HIER_NONE/- text/html",
+            "T D 10.244.0.52 NONE_NONE/400 3597 GET foo://a/ - HIER_NONE/- text/html",
+            "T D 10.244.0.52 NONE_NONE/400 3589 CONNECT :443 - HIER_NONE/- text/html",
+            "T D 10.244.0.52 TCP_MISS/502 3465 GET http://silent.example.net:81/ - HIER_DIRECT/198.51.100.35 text/html",
+            "T D 10.244.0.52 TCP_DENIED/403 3454 GET cache_object://localhost/info - HIER_NONE/- text/html",
+            "T D 10.244.0.52 TCP_MISS_ABORTED/000 0 GET http://silent.example.net/ - HIER_DIRECT/198.51.100.35 -",
+            "T D 10.244.0.52 TCP_TUNNEL/200 39 CONNECT en.wikipedia.org:443 - HIER_DIRECT/198.51.100.192 -",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_is_told_of_the_client_what_the_configuration_lets() {
+    // As a real Squid 5.7 changed `X-Forwarded-For: 1.2.3.4` and `Via: 1.0 me`.
+    let named = Some("1.0 me, 1.1 localhost (squid/5.7)");
+    for (conf, forwarded, via) in [
+        ("", Some("1.2.3.4, 10.244.0.52"), named),
+        ("forwarded_for off", Some("1.2.3.4, unknown"), named),
+        ("forwarded_for transparent", Some("1.2.3.4"), named),
+        ("forwarded_for truncate", Some("10.244.0.52"), named),
+        ("via off\nforwarded_for delete", None, Some("1.0 me")),
+        ("httpd_suppress_version_string on", Some("1.2.3.4, 10.244.0.52"), Some("1.0 me, 1.1 localhost (squid)")),
+    ] {
+        let squid = start("5.7", &format!("{CONF}{conf}\n")).await;
+        let request = "GET http://httpbin.org/headers HTTP/1.1\r\nX-Forwarded-For: 1.2.3.4\r\nVia: 1.0 me\r\n\r\n";
+        let (head, body) = answer(&squid, request).await;
+        let seen: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(seen["headers"]["X-Forwarded-For"].as_str(), forwarded, "{conf}");
+        assert_eq!(seen["headers"]["Via"].as_str(), via, "{conf}");
+        assert_eq!(head.contains("Via: 1.1 localhost"), !conf.contains("via off"), "{conf}");
+    }
 }

@@ -41,6 +41,14 @@ impl Headers {
         self.0.push((name.to_owned(), value.into()));
     }
 
+    /// Adds a value to the list of this name, which then stands at the end.
+    pub(crate) fn append(&mut self, name: &str, value: &str) {
+        let list = self.0.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str());
+        let list = list.chain([value]).collect::<Vec<_>>().join(", ");
+        self.remove(name);
+        self.push(name, list);
+    }
+
     /// Whether the comma-separated header `name` has this token.
     pub(crate) fn has_token(&self, name: &str, token: &str) -> bool {
         self.0
