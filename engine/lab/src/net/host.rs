@@ -81,6 +81,8 @@ pub enum Certificate {
     SelfSigned,
     /// Signed by an authority that no pod trusts.
     Untrusted,
+    /// Made by a TLS-inspecting proxy: signed by the proxy's own authority, which no pod trusts and which is sent along.
+    Inspected,
 }
 
 /// A certificate with its key, as PEM.

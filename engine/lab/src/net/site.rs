@@ -16,6 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
+/// The first byte of a TLS handshake.
+const HANDSHAKE: u8 = 0x16;
+
 /// One site, as it answers on one port.
 pub(super) struct Site {
     net: Net,
@@ -47,6 +50,10 @@ impl Site {
     pub(super) async fn serve(self: Arc<Self>, socket: Socket) {
         if !self.secure {
             return self.answer_all(socket).await;
+        }
+        // A server with OpenSSL closes with what is no handshake unread, which resets the connection.
+        if !socket.peek(|data, open| data.first().map(|byte| *byte == HANDSHAKE).or((!open).then_some(true))).await {
+            return socket.reset();
         }
         let Some(config) = self.tls.get_or_init(|| self.net.tls().server(&self.host, &self.spec)) else {
             return socket.refuse_to_simulate("a site whose own certificate cannot be used");

@@ -32,6 +32,9 @@ const MESH_NAME: &str = "cluster.local";
 /// The name of an authority that nobody trusts.
 const STRANGER_NAME: &str = "Unknown CA";
 
+/// The name of the authority of a TLS-inspecting proxy.
+const INSPECTOR_NAME: &str = "Corporate Inspection CA";
+
 struct Root {
     issuer: Issuer<'static, KeyPair>,
     certificate: rcgen::Certificate,
@@ -143,7 +146,11 @@ impl Authority {
             None => {
                 let key = self.key(&format!("{} {kind:?}", host.name));
                 let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-                (vec![self.certify(host, kind, &key)], der)
+                let mut chain = vec![self.certify(host, kind, &key)];
+                if kind == Certificate::Inspected {
+                    chain.push(self.make_root(INSPECTOR_NAME).certificate.der().clone());
+                }
+                (chain, der)
             }
         };
         let builder = ServerConfig::builder_with_details(provider(), self.time())
@@ -181,6 +188,7 @@ impl Authority {
         let signed = match kind {
             Certificate::SelfSigned => params.self_signed(key),
             Certificate::Untrusted => params.signed_by(key, &self.make_root(STRANGER_NAME).issuer),
+            Certificate::Inspected => params.signed_by(key, &self.make_root(INSPECTOR_NAME).issuer),
             _ => params.signed_by(key, &self.root().issuer),
         };
         signed.expect("invariant: an Ed25519 key signs every certificate").der().clone()

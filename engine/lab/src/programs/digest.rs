@@ -109,18 +109,27 @@ async fn check(process: &Process, lists: Vec<String>) -> Result<Exit, Exit> {
     Ok(process.fail(1, text).await)
 }
 
-/// `getent hosts NAME...`, as glibc prints it.
+/// `getent hosts NAME...` and `getent ahosts NAME...`, as glibc prints them.
 pub(super) async fn getent(process: Process) -> Exit {
     let [database, names @ ..] = process.args() else { return Exit::not_simulated("getent without a database") };
-    if database != "hosts" || names.is_empty() || process.image.is_busybox() {
+    let every_type = matches!(database.as_str(), "ahosts" | "ahostsv4");
+    if (database != "hosts" && !every_type) || names.is_empty() || process.image.is_busybox() {
         return Exit::not_simulated(format!("getent {}", process.args().join(" ")));
     }
     let mut exit = Exit::SUCCESS;
     for name in names {
         match process.net.lookup(name).await {
             Ok(answer) => {
-                for address in answer.addresses {
-                    if let Err(exit) = process.print(format!("{address:<15} {}\n", answer.name)).await {
+                for address in &answer.addresses {
+                    let address = address.to_string();
+                    let text = if every_type {
+                        let first = answer.addresses[0].to_string() == address;
+                        let named = if first { answer.name.as_str() } else { "" };
+                        format!("{address:<15} STREAM {named}\n{address:<15} DGRAM  \n{address:<15} RAW    \n")
+                    } else {
+                        format!("{address:<15} {}\n", answer.name)
+                    };
+                    if let Err(exit) = process.print(text).await {
                         return exit;
                     }
                 }

@@ -21,6 +21,7 @@ mod lines;
 mod list;
 mod machine;
 mod net;
+mod openssl;
 mod opts;
 pub(crate) mod posix_regex;
 mod printf;
@@ -38,7 +39,9 @@ mod test;
 mod tests;
 mod text;
 mod usage;
+mod verify;
 mod who;
+mod x509;
 
 pub(crate) use echo::ansi_c;
 pub(crate) use posix_regex::extended as extended_regex;

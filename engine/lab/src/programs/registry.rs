@@ -5,7 +5,7 @@
 use super::usage::Wording;
 use super::{
     awk, basic, cat, curl, diff, digest, dump, echo, env, expr, files, grep, head, kill, lines, list, machine, net,
-    printf, search, sed, seq, server, sort, tail, tar, test, text, who,
+    openssl, printf, search, sed, seq, server, sort, tail, tar, test, text, who,
 };
 use crate::process::{Exit, Process};
 use crate::shell;
@@ -46,6 +46,7 @@ pub fn find(program: &str, called: &str) -> Option<Main> {
         "nproc" => main!(machine::nproc),
         "nslookup" => main!(net::nslookup),
         "od" => main!(dump::od),
+        "openssl" => main!(openssl::main),
         "paste" => main!(lines::paste),
         "perl" => main!(machine::perl),
         "pidof" => main!(machine::pidof),

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the codes are those of libcurl; a text may differ between versions, a code may not.
 
+use super::release::OPENSSL;
+use super::tls::alert_words;
 use crate::net;
 use std::io;
 
@@ -30,18 +32,26 @@ pub(super) const PARTIAL_FILE: u8 = 18;
 pub(super) const HTTP_RETURNED_ERROR: u8 = 22;
 /// `CURLE_WRITE_ERROR`
 pub(super) const WRITE_ERROR: u8 = 23;
+/// `CURLE_READ_ERROR`
+pub(super) const READ_ERROR: u8 = 26;
 /// `CURLE_OPERATION_TIMEDOUT`
 pub(super) const OPERATION_TIMEDOUT: u8 = 28;
 /// `CURLE_SSL_CONNECT_ERROR`
 pub(super) const SSL_CONNECT_ERROR: u8 = 35;
 /// `CURLE_TOO_MANY_REDIRECTS`
 pub(super) const TOO_MANY_REDIRECTS: u8 = 47;
+/// `CURLE_SETOPT_OPTION_SYNTAX`
+pub(super) const OPTION_SYNTAX: u8 = 49;
 /// `CURLE_GOT_NOTHING`
 pub(super) const GOT_NOTHING: u8 = 52;
 /// `CURLE_RECV_ERROR`
 pub(super) const RECV_ERROR: u8 = 56;
+/// `CURLE_SSL_CERTPROBLEM`
+pub(super) const SSL_CERTPROBLEM: u8 = 58;
 /// `CURLE_PEER_FAILED_VERIFICATION`
 pub(super) const PEER_FAILED_VERIFICATION: u8 = 60;
+/// `CURLE_FILESIZE_EXCEEDED`
+pub(super) const FILESIZE_EXCEEDED: u8 = 63;
 /// `CURLE_SSL_CACERT_BADFILE`
 pub(super) const SSL_CACERT_BADFILE: u8 = 77;
 
@@ -66,6 +76,15 @@ impl Failure {
 
     /// A failure while reading from a connection.
     pub(super) fn receiving(error: &io::Error) -> Self {
+        // A server that wants a certificate says so in TLS 1.3 when the client takes the handshake to be over.
+        if let Some(rustls::Error::AlertReceived(alert)) =
+            error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        {
+            return match alert_words(*alert, false) {
+                Some(words) => Self::new(RECV_ERROR, format!("OpenSSL SSL_read: {OPENSSL}: {words}, errno 0")),
+                None => Self::NotSimulated(format!("a TLS connection that ends so: {error}")),
+            };
+        }
         Self::from_io(error, RECV_ERROR, |error| format!("Recv failure: {}", strerror(error.kind())))
     }
 }

@@ -1,8 +1,10 @@
 //! The progress meter that curl writes to standard error when standard output is no terminal.
 //!
-//! Invariant: two lines of titles, one line at the start, one a second, one at the end; all but the titles begin with `\r`.
+//! Invariant: two lines of titles for each URL, one line at the start, one a second, one at the end of each answer; all but the titles
+//! begin with `\r`.
 
 use crate::process::Fd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const TITLES: &str = "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n                                 Dload  Upload   Total   Spent    Left  Speed\n";
@@ -16,39 +18,65 @@ pub(super) struct Progress {
     pub(super) sent: u64,
 }
 
-/// The meter of one transfer.
+/// How a transfer's progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Table,
+    /// `-#`
+    Bar,
+}
+
+/// The meter of one URL.
 #[derive(Debug)]
 pub(super) struct Meter {
     out: Option<Fd>,
-    started: bool,
+    style: Style,
+    titled: AtomicBool,
+    begun: AtomicBool,
 }
 
 impl Meter {
     /// A meter that writes to `out`, or none.
-    pub(super) fn new(out: Option<Fd>) -> Self {
-        Self { out, started: false }
+    pub(super) fn new(out: Option<Fd>, style: Style) -> Self {
+        Self { out, style, titled: AtomicBool::new(false), begun: AtomicBool::new(false) }
     }
 
-    /// The titles and the first line.
-    pub(super) async fn start(&mut self) {
-        if !self.started {
-            self.started = true;
-            self.write(TITLES).await;
+    /// The titles, unless an earlier attempt wrote them, and the first line.
+    pub(super) async fn start(&self) {
+        if !self.begun.swap(true, Ordering::Relaxed) && self.style == Style::Table {
+            if !self.titled.swap(true, Ordering::Relaxed) {
+                self.write(TITLES).await;
+            }
             self.line(Progress::default(), Duration::ZERO).await;
         }
     }
 
+    /// Whether the first line was due, which it is once a connection is looked for.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Begins anew, for another attempt at the same URL.
+    pub(super) fn again(&self) {
+        self.begun.store(false, Ordering::Relaxed);
+    }
+
     /// One line.
     pub(super) async fn line(&self, progress: Progress, elapsed: Duration) {
-        let text = line(progress, elapsed);
+        let text = match self.style {
+            Style::Table => line(progress, elapsed),
+            Style::Bar => bar(progress),
+        };
         self.write(&text).await;
     }
 
     /// The last line, with its line feed.
-    pub(super) async fn finish(&mut self, progress: Progress, elapsed: Duration) {
+    pub(super) async fn finish(&self, progress: Progress, elapsed: Duration) {
         self.start().await;
-        let text = line(progress, elapsed) + "\n";
-        self.write(&text).await;
+        self.line(progress, elapsed).await;
+        if self.style == Style::Table || progress.received > 0 {
+            self.write("\n").await;
+        }
     }
 
     async fn write(&self, text: &str) {
@@ -56,6 +84,20 @@ impl Meter {
             // As curl does, the meter does not care whether anybody reads it.
             out.write_all(text.as_bytes()).await.ok();
         }
+    }
+}
+
+/// The bar of `-#`, as wide as a terminal of 79 columns leaves it; nothing before data has come.
+fn bar(progress: Progress) -> String {
+    const WIDTH: u64 = 72;
+    match progress.expected {
+        Some(expected) if expected > 0 && progress.received > 0 => {
+            let done = progress.received.min(expected);
+            let tenths = u128::from(done) * 1000 / u128::from(expected);
+            let marks = usize::try_from(u128::from(WIDTH) * u128::from(done) / u128::from(expected)).unwrap_or(0);
+            format!("\r{:<72} {:3}.{}%", "#".repeat(marks), tenths / 10, tenths % 10)
+        }
+        _ => String::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::connect::Io;
 use super::error::{Failure, GOT_NOTHING, PARTIAL_FILE, RECV_ERROR, UNSUPPORTED_PROTOCOL};
+use super::release::Release;
 use std::io;
 use tokio::io::AsyncReadExt;
 
@@ -45,6 +46,24 @@ impl Head {
         })
     }
 
+    /// All header lines: name and value.
+    pub(super) fn fields(&self) -> Vec<(String, String)> {
+        self.lines
+            .iter()
+            .skip(1)
+            .filter_map(|line| {
+                let line = String::from_utf8_lossy(line);
+                let (name, value) = line.split_once(':')?;
+                Some((name.trim().to_owned(), value.trim().to_owned()))
+            })
+            .collect()
+    }
+
+    /// The length that the head announces.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.header("content-length").and_then(|length| length.parse().ok())
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         self.lines.iter().map(|line| line.len() as u64).sum()
     }
@@ -57,7 +76,7 @@ impl Head {
         if self.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             return Framing::Chunked;
         }
-        match self.header("content-length").and_then(|length| length.parse().ok()) {
+        match self.length() {
             Some(length) => Framing::Length(length),
             None => Framing::UntilClose,
         }
@@ -147,7 +166,7 @@ impl Reader {
     }
 
     /// The next piece of a body; `None` when it is complete. `framing` is counted down.
-    pub(super) async fn piece(&mut self, framing: &mut Body, version: &str) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) async fn piece(&mut self, framing: &mut Body, release: Release) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             match framing {
                 Body::Done => return Ok(None),
@@ -157,11 +176,10 @@ impl Reader {
                         continue;
                     }
                     if self.buffer.is_empty() && !self.fill().await.map_err(|error| Failure::receiving(&error))? {
-                        let text = if version.starts_with("7.") {
-                            format!("transfer closed with {left} bytes remaining to read")
-                        } else {
-                            format!("end of response with {left} bytes missing")
-                        };
+                        let text = release.pick(
+                            format!("transfer closed with {left} bytes remaining to read"),
+                            format!("end of response with {left} bytes missing"),
+                        );
                         return Err(Failure::new(PARTIAL_FILE, text));
                     }
                     let take = usize::try_from(*left).unwrap_or(usize::MAX).min(self.buffer.len());

@@ -4,22 +4,32 @@
 
 /// Long name, letter (a blank for none), whether it takes a value.
 pub(super) const OPTIONS: &[(&str, char, bool)] = &[
+    ("basic", ' ', false),
     ("cacert", ' ', true),
+    ("capath", ' ', true),
+    ("cert", 'E', true),
+    ("cert-type", ' ', true),
     ("compressed", ' ', false),
+    ("config", 'K', true),
     ("connect-timeout", ' ', true),
     ("connect-to", ' ', true),
     ("cookie", 'b', true),
+    ("create-dirs", ' ', false),
     ("data", 'd', true),
     ("data-ascii", ' ', true),
     ("data-binary", ' ', true),
     ("data-raw", ' ', true),
+    ("data-urlencode", ' ', true),
     ("disable", 'q', false),
     ("dump-header", 'D', true),
     ("fail", 'f', false),
     ("fail-early", ' ', false),
     ("fail-with-body", ' ', false),
+    ("form", 'F', true),
+    ("form-string", ' ', true),
     ("get", 'G', false),
     ("globoff", 'g', false),
+    ("happy-eyeballs-timeout-ms", ' ', true),
     ("head", 'I', false),
     ("header", 'H', true),
     ("http1.0", '0', false),
@@ -31,23 +41,45 @@ pub(super) const OPTIONS: &[(&str, char, bool)] = &[
     ("ipv6", '6', false),
     ("json", ' ', true),
     ("keepalive-time", ' ', true),
+    ("key", ' ', true),
+    ("key-type", ' ', true),
     ("location", 'L', false),
+    ("location-trusted", ' ', false),
+    ("max-filesize", ' ', true),
     ("max-redirs", ' ', true),
     ("max-time", 'm', true),
+    ("next", ':', false),
     ("no-alpn", ' ', false),
     ("no-buffer", 'N', false),
     ("no-keepalive", ' ', false),
     ("no-progress-meter", ' ', false),
     ("noproxy", ' ', true),
+    ("oauth2-bearer", ' ', true),
     ("output", 'o', true),
+    ("output-dir", ' ', true),
+    ("pass", ' ', true),
+    ("path-as-is", ' ', false),
+    ("post301", ' ', false),
+    ("post302", ' ', false),
+    ("post303", ' ', false),
+    ("progress-bar", '#', false),
+    ("proto", ' ', true),
+    ("proto-default", ' ', true),
+    ("proto-redir", ' ', true),
     ("proxy", 'x', true),
+    ("proxy-basic", ' ', false),
     ("proxy-header", ' ', true),
+    ("proxy-insecure", ' ', false),
     ("proxy-user", 'U', true),
+    ("proxy1.0", ' ', true),
     ("proxytunnel", 'p', false),
     ("range", 'r', true),
     ("referer", 'e', true),
+    ("remote-header-name", 'J', false),
     ("remote-name", 'O', false),
+    ("remote-name-all", ' ', false),
     ("request", 'X', true),
+    ("request-target", ' ', true),
     ("resolve", ' ', true),
     ("retry", ' ', true),
     ("retry-all-errors", ' ', false),
@@ -57,10 +89,19 @@ pub(super) const OPTIONS: &[(&str, char, bool)] = &[
     ("show-error", 'S', false),
     ("show-headers", ' ', false),
     ("silent", 's', false),
+    ("stderr", ' ', true),
+    ("styled-output", ' ', false),
     ("suppress-connect-headers", ' ', false),
     ("tcp-nodelay", ' ', false),
+    ("tls-max", ' ', true),
+    ("tlsv1", '1', false),
+    ("tlsv1.0", ' ', false),
+    ("tlsv1.1", ' ', false),
     ("tlsv1.2", ' ', false),
+    ("tlsv1.3", ' ', false),
+    ("upload-file", 'T', true),
     ("url", ' ', true),
+    ("url-query", ' ', true),
     ("user", 'u', true),
     ("user-agent", 'A', true),
     ("verbose", 'v', false),
@@ -69,36 +110,63 @@ pub(super) const OPTIONS: &[(&str, char, bool)] = &[
 ];
 
 /// Long names that curl has and the lab lacks.
-const LACKING: &str = "abstract-unix-socket alt-svc anyauth append aws-sigv4 basic ca-native capath cert cert-status cert-type \
-    ciphers compressed-ssh config continue-at cookie-jar create-dirs create-file-mode crlf crlfile curves data-urlencode \
-    delegation digest disable-eprt disable-epsv disallow-username-in-url dns-interface dns-ipv4-addr dns-ipv6-addr \
-    dns-servers doh-cert-status doh-insecure doh-url dump-ca-embed ech egd-file engine etag-compare etag-save \
-    expect100-timeout false-start form form-escape form-string ftp-account ftp-alternative-to-user ftp-create-dirs \
-    ftp-method ftp-pasv ftp-port ftp-pret ftp-skip-pasv-ip ftp-ssl-ccc ftp-ssl-ccc-mode ftp-ssl-control \
-    happy-eyeballs-timeout-ms haproxy-clientip haproxy-protocol help hostpubmd5 hostpubsha256 hsts http0.9 \
-    http2-prior-knowledge http3 http3-only ignore-content-length interface ip-tos ipfs-gateway junk-session-cookies \
-    keepalive-cnt key key-type krb libcurl limit-rate list-only local-port location-trusted login-options mail-auth mail-from \
-    mail-rcpt mail-rcpt-allowfails manual max-filesize metalink mptcp negotiate netrc netrc-file netrc-optional next \
-    no-clobber no-npn no-sessionid ntlm ntlm-wb oauth2-bearer output-dir parallel parallel-immediate parallel-max pass \
-    path-as-is pinnedpubkey post301 post302 post303 preproxy progress-bar proto proto-default proto-redir proxy-anyauth \
-    proxy-basic proxy-ca-native proxy-cacert proxy-capath proxy-cert proxy-cert-type proxy-ciphers proxy-crlfile \
-    proxy-digest proxy-http2 proxy-insecure proxy-key proxy-key-type proxy-negotiate proxy-ntlm proxy-pass \
-    proxy-pinnedpubkey proxy-service-name proxy-ssl-allow-beast proxy-ssl-auto-client-cert proxy-tls13-ciphers \
-    proxy-tlsauthtype proxy-tlspassword proxy-tlsuser proxy-tlsv1 proxy1.0 pubkey quote random-file rate raw \
-    remote-header-name remote-name-all remote-time remove-on-error request-target sasl-authzid sasl-ir service-name \
-    sigalgs skip-existing socks4 socks4a socks5 socks5-basic socks5-gssapi socks5-gssapi-nec socks5-gssapi-service \
-    socks5-hostname speed-limit speed-time ssl ssl-allow-beast ssl-auto-client-cert ssl-no-revoke ssl-reqd \
-    ssl-revoke-best-effort ssl-sessions sslv2 sslv3 stderr styled-output tcp-fastopen telnet-option tftp-blksize \
-    tftp-no-options time-cond tls-earlydata tls-max tls13-ciphers tlsauthtype tlspassword tlsuser tlsv1 tlsv1.0 tlsv1.1 \
-    tlsv1.3 tr-encoding trace trace-ascii trace-config trace-ids trace-time unix-socket upload-file upload-flags url-query \
-    use-ascii variable vlan-priority xattr";
+const LACKING: &str = "abstract-unix-socket alt-svc anyauth append aws-sigv4 ca-native cert-status ciphers compressed-ssh \
+    continue-at cookie-jar create-file-mode crlf crlfile curves delegation digest disable-eprt disable-epsv \
+    disallow-username-in-url dns-interface dns-ipv4-addr dns-ipv6-addr dns-servers doh-cert-status doh-insecure doh-url \
+    dump-ca-embed ech egd-file engine etag-compare etag-save expect100-timeout false-start form-escape ftp-account \
+    ftp-alternative-to-user ftp-create-dirs ftp-method ftp-pasv ftp-port ftp-pret ftp-skip-pasv-ip ftp-ssl-ccc \
+    ftp-ssl-ccc-mode ftp-ssl-control haproxy-clientip haproxy-protocol help hostpubmd5 hostpubsha256 hsts http0.9 \
+    http2-prior-knowledge ignore-content-length interface ip-tos ipfs-gateway junk-session-cookies keepalive-cnt krb \
+    libcurl limit-rate list-only local-port login-options mail-auth mail-from mail-rcpt mail-rcpt-allowfails manual \
+    metalink mptcp negotiate netrc netrc-file netrc-optional no-clobber no-npn no-sessionid ntlm ntlm-wb parallel \
+    parallel-immediate parallel-max pinnedpubkey preproxy proxy-anyauth proxy-ca-native proxy-cacert proxy-capath \
+    proxy-cert proxy-cert-type proxy-ciphers proxy-crlfile proxy-digest proxy-http2 proxy-key proxy-key-type \
+    proxy-negotiate proxy-ntlm proxy-pass proxy-pinnedpubkey proxy-service-name proxy-ssl-allow-beast \
+    proxy-ssl-auto-client-cert proxy-tls13-ciphers proxy-tlsauthtype proxy-tlspassword proxy-tlsuser proxy-tlsv1 pubkey \
+    quote random-file rate raw remote-time remove-on-error sasl-authzid sasl-ir service-name sigalgs skip-existing socks4 \
+    socks4a socks5 socks5-basic socks5-gssapi socks5-gssapi-nec socks5-gssapi-service socks5-hostname speed-limit \
+    speed-time ssl ssl-allow-beast ssl-auto-client-cert ssl-no-revoke ssl-reqd ssl-revoke-best-effort ssl-sessions sslv2 \
+    sslv3 tcp-fastopen telnet-option tftp-blksize tftp-no-options time-cond tls-earlydata tls13-ciphers tlsauthtype \
+    tlspassword tlsuser tr-encoding trace trace-ascii trace-config trace-ids trace-time unix-socket upload-flags use-ascii \
+    variable vlan-priority xattr";
+
+/// Long names that curl knows only when it was built with more than these images' curl.
+const NOT_BUILT_IN: [&str; 2] = ["http3", "http3-only"];
 
 /// Letters that curl has and the lab lacks.
-const LACKING_LETTERS: &str = "aBcCEFhjJKlMnPQRtTyYzZ#123:";
+const LACKING_LETTERS: &str = "aBcChjlMnPQRtyYzZ23";
 
-/// Whether curl has this long option, though the lab lacks it.
-pub(super) fn lacks(name: &str) -> bool {
-    LACKING.split_whitespace().any(|lacking| lacking == name)
+/// What a long name turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Option(&'static str, bool),
+    Lacking,
+    NotBuiltIn,
+    Ambiguous,
+    No,
+}
+
+/// Finds a long name. `by_beginning` says whether a beginning of it will do, as in older releases.
+pub(super) fn find(word: &str, by_beginning: bool) -> Known {
+    let known = |name: &str| match OPTIONS.iter().find(|(option, ..)| *option == name) {
+        Some(&(name, _, takes_value)) => Some(Known::Option(name, takes_value)),
+        None if LACKING.split_whitespace().any(|lacking| lacking == name) => Some(Known::Lacking),
+        None if NOT_BUILT_IN.contains(&name) => Some(Known::NotBuiltIn),
+        None => None,
+    };
+    if let Some(found) = known(word) {
+        return found;
+    }
+    let mut beginnings = OPTIONS
+        .iter()
+        .map(|(name, ..)| *name)
+        .chain(LACKING.split_whitespace())
+        .filter(|name| by_beginning && name.starts_with(word));
+    match (beginnings.next(), beginnings.next()) {
+        (Some(name), None) => known(name).unwrap_or(Known::No),
+        (Some(_), Some(_)) => Known::Ambiguous,
+        (None, _) => Known::No,
+    }
 }
 
 /// Whether curl has this letter, though the lab lacks it.

@@ -102,11 +102,12 @@ async fn failures_have_curls_codes_and_words() {
             "curl: (7) Failed to connect to en.wikipedia.org port 84 after 0 ms: Could not connect to server\n",
         ),
         (format!("http://{site}:81/"), 56, "curl: (56) Recv failure: Connection reset by peer\n"),
+        (format!("http://{site}:443/"), 56, "curl: (56) Recv failure: Connection reset by peer\n"),
         (format!("https://{site}:81/"), 35, "curl: (35) Recv failure: Connection reset by peer\n"),
         (
             format!("--connect-timeout 2 http://{site}:82/"),
             28,
-            "curl: (28) Failed to connect to en.wikipedia.org port 82 after 2001 ms: Timeout was reached\n",
+            "curl: (28) Connection timed out after 2001 milliseconds\n",
         ),
         (format!("-m 3 http://{site}:82/"), 28, "curl: (28) Connection timed out after 3001 milliseconds\n"),
         (
@@ -124,7 +125,7 @@ async fn failures_have_curls_codes_and_words() {
         (
             "https://wrong.example/".to_owned(),
             60,
-            "curl: (60) SSL: no alternative certificate subject name matches target host name 'wrong.example'\n",
+            "curl: (60) SSL: no alternative certificate subject name matches target hostname 'wrong.example'\n",
         ),
         (format!("-f https://{site}/none"), 22, "curl: (22) The requested URL returned error: 404\n"),
         (format!("-L https://{site}/loop"), 47, "curl: (47) Maximum (50) redirects followed\n"),
@@ -176,7 +177,7 @@ async fn options_show_and_choose() {
 async fn a_connect_is_asked_for_as_recorded() {
     let (net, container) = world();
     let server = serve_once(&net, b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
-    let argv = ["sh", "-c", "HTTPS_PROXY=10.244.0.95:3128 curl -v https://en.wikipedia.org/wiki/Main_Page"];
+    let argv = ["sh", "-c", "HTTPS_PROXY=10.244.0.95:3128 curl -sSv https://en.wikipedia.org/wiki/Main_Page"];
     let output = run_in(&container, &argv, b"").await;
     let asked = server.await.unwrap();
     let request = "CONNECT en.wikipedia.org:443 HTTP/1.1\r\nHost: en.wikipedia.org:443\r\nUser-Agent: curl/8.14.1\r\n\

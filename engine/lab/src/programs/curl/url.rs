@@ -2,6 +2,7 @@
 //!
 //! Invariant: what curl rejects is rejected with code 3; schemes the lab does not speak are not simulated.
 
+use super::body::url_decode;
 use super::error::{Failure, UNSUPPORTED_PROTOCOL, URL_MALFORMAT};
 use std::fmt;
 
@@ -15,7 +16,7 @@ const OTHER_SCHEMES: [&str; 18] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
     pub(super) https: bool,
-    /// User and password, as written.
+    /// User and password.
     pub(super) user: Option<String>,
     /// Name or address, lower-case, without brackets.
     pub(super) host: String,
@@ -25,14 +26,28 @@ pub(super) struct Url {
 }
 
 impl Url {
+    /// Reads a URL that may lack its scheme.
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        Self::parse_as(text, "http", false)
+    }
+
+    /// Reads a URL; one without a scheme has `default`. `as_is` keeps `.` and `..` in the path.
+    pub(super) fn parse_as(text: &str, default: &str, as_is: bool) -> Result<Self, Failure> {
         let rejected = |why: &str| Failure::new(URL_MALFORMAT, format!("URL rejected: {why}"));
         if text.chars().any(|c| c.is_control() || c == ' ') {
             return Err(rejected("Malformed input to a URL function"));
         }
+        let is_scheme = |scheme: &str| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        };
         let (scheme, rest) = match text.split_once("://") {
-            Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
-            None => ("http".to_owned(), text),
+            // Up to three slashes are taken for two.
+            Some((scheme, rest)) if is_scheme(scheme) => {
+                (scheme.to_ascii_lowercase(), rest.strip_prefix('/').unwrap_or(rest))
+            }
+            Some(("", _)) => return Err(rejected("Port number was not a decimal number between 0 and 65535")),
+            _ => (default.to_owned(), text),
         };
         let https = match scheme.as_str() {
             "http" => false,
@@ -48,7 +63,7 @@ impl Url {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let (user, address) = match authority.rsplit_once('@') {
-            Some((user, address)) => (Some(user.to_owned()), address),
+            Some((user, address)) => (Some(url_decode(user)), address),
             None => (None, authority),
         };
         let (host, port) = split_port(address).ok_or_else(|| rejected("Bad IPv6 address"))?;
@@ -67,7 +82,8 @@ impl Url {
                 port.parse().map_err(|_| rejected("Port number was not a decimal number between 0 and 65535"))?
             }
         };
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let path = escaped(&if path.starts_with('/') { path.to_owned() } else { format!("/{path}") });
+        let path = if as_is { path } else { without_dots(&path) };
         Ok(Self { https, user, host: host.to_ascii_lowercase(), port, path })
     }
 
@@ -114,7 +130,8 @@ impl Url {
                 format!("{dir}{location}")
             }
         };
-        Ok(Self { path: path.split('#').next().unwrap_or_default().to_owned(), ..self.clone() })
+        let path = without_dots(&escaped(path.split('#').next().unwrap_or_default()));
+        Ok(Self { path, ..self.clone() })
     }
 }
 
@@ -122,6 +139,42 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme(), self.host_header(), self.path)
     }
+}
+
+/// A path with its letters beyond ASCII written as `%xx`.
+fn escaped(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii() {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// A path with `.` and `..` carried out (RFC 3986, 5.2.4).
+fn without_dots(path: &str) -> String {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let mut parts: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." | "%2e" | "%2E" if last => parts.push(""),
+            "." | "%2e" | "%2E" => {}
+            ".." => {
+                parts.pop();
+                if last {
+                    parts.push("");
+                }
+            }
+            other => parts.push(other),
+        }
+    }
+    let path = format!("/{}", parts.join("/"));
+    query.map_or(path.clone(), |query| format!("{path}?{query}"))
 }
 
 /// Splits `host:port`, with an IPv6 address in brackets. `None` for a bracket that does not close.
@@ -152,6 +205,10 @@ mod tests {
             ("http://a:8080?x=1#frag", "http://a:8080/?x=1"),
             ("https://u:p@a:443/b", "https://a/b"),
             ("http://[::1]:81/", "http://[::1]:81/"),
+            ("http:///x", "http://x/"),
+            ("http://a/b/../c/./d?e/../f", "http://a/c/d?e/../f"),
+            ("http://a/b/..", "http://a/"),
+            ("http://a/\u{e4}", "http://a/%c3%a4"),
         ];
         for (text, expected) in cases {
             assert_eq!(Url::parse(text).unwrap().to_string(), expected);
