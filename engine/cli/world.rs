@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use periplus_core::params::{Bound, NamedValues, ParamSource};
 use periplus_core::template::{Flavour, Scope, Template};
+use periplus_lab::net::Uplink;
 use periplus_lab::world::{ParamSpec, Params, World};
 use periplus_lab::{Lab, LabError};
 use serde_json::Value;
@@ -100,10 +102,23 @@ impl Setting {
         NamedValues { origin: self.origin.clone(), values }
     }
 
-    /// Starts the lab. `overrides` win over the world's own values.
-    pub(crate) async fn start(&self, overrides: BTreeMap<String, String>, virtual_time: bool) -> Result<Lab, CliError> {
+    /// Starts the lab in virtual time. `overrides` win over the world's own values.
+    pub(crate) async fn start(&self, overrides: BTreeMap<String, String>) -> Result<Lab, CliError> {
         let builder = Lab::builder().world(self.world.clone()).params(overrides).renderer(fill);
-        builder.virtual_time(virtual_time).build().await.map_err(|error| self.refused(&error))
+        builder.virtual_time(true).build().await.map_err(|error| self.refused(&error))
+    }
+
+    /// Starts the lab in real time, with a way out to real hosts if one is given.
+    pub(crate) async fn start_in_real_time(
+        &self,
+        overrides: BTreeMap<String, String>,
+        uplink: Option<Arc<dyn Uplink>>,
+    ) -> Result<Lab, CliError> {
+        let mut builder = Lab::builder().world(self.world.clone()).params(overrides).renderer(fill);
+        if let Some(uplink) = uplink {
+            builder = builder.uplink(uplink);
+        }
+        builder.build().await.map_err(|error| self.refused(&error))
     }
 
     fn refused(&self, error: &LabError) -> CliError {

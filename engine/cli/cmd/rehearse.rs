@@ -73,7 +73,7 @@ impl Rehearse {
         let expected = prepared.bind(&given, io)?;
         let dir = state_dir(&self.state, io)?;
         in_lab_time()?.block_on(async {
-            let lab = Arc::new(setting.start(overrides(&expected), true).await?);
+            let lab = Arc::new(setting.start(overrides(&expected)).await?);
             given.world = Some(setting.resolved(lab.params()));
             let bound = prepared.bind(&given, io)?;
             let sinks = self.output.open(io)?;

@@ -96,7 +96,7 @@ impl ExplainCommand {
             setting.add_objects(path)?;
         }
         let overrides: BTreeMap<String, String> = self.set.iter().cloned().collect();
-        let lab = setting.start(overrides, true).await?;
+        let lab = setting.start(overrides).await?;
         let cluster = Cluster::over(lab.connector(), &"http://lab".parse().expect("invariant: a URI"), "periplus")?;
         self.ask(&cluster, from).await.map_err(|error| match error {
             ClusterError::NotFound(_) | ClusterError::Choice(_) => {

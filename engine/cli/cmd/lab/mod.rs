@@ -4,15 +4,18 @@
 //! was given.
 
 mod explain;
+mod uplink;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use periplus_core::outcome::ExitCode;
+use periplus_lab::net::Uplink;
 use periplus_lab::serve::LoopbackOptions;
 use periplus_lab::world::Params;
 use periplus_render::text::shell_word;
@@ -23,6 +26,7 @@ use crate::kubeconfig::KubeconfigFile;
 use crate::session::{in_real_time, terminated};
 use crate::world::Setting;
 use explain::ExplainCommand;
+use uplink::HostUplink;
 
 /// How long requests under way may take once the lab is asked to end.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -66,6 +70,10 @@ pub(crate) struct LabCommand {
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), hide_default_value = true)]
     listen: IpAddr,
 
+    /// Let pods reach real hosts that the world does not have. Default: none
+    #[arg(long, value_name = "HOW", value_enum)]
+    uplink: Option<UplinkKind>,
+
     /// Write the kubeconfig to this file. Default: a temporary one, removed at the end
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kubeconfig: Option<PathBuf>,
@@ -73,6 +81,13 @@ pub(crate) struct LabCommand {
     /// A command to run against the lab
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<String>,
+}
+
+/// How pods reach real hosts.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum UplinkKind {
+    /// Through the network of this machine.
+    Host,
 }
 
 /// What can be asked of a lab.
@@ -90,7 +105,14 @@ impl LabCommand {
         let setting = Setting::read(self.world.as_deref(), None)?;
         in_real_time()?.block_on(async {
             let overrides: BTreeMap<String, String> = self.set.iter().cloned().collect();
-            let lab = setting.start(overrides, false).await?;
+            let uplink = self.uplink.map(|UplinkKind::Host| Arc::new(HostUplink) as Arc<dyn Uplink>);
+            if uplink.is_some() {
+                writeln!(
+                    io.stderr,
+                    "warning: programs in the lab's pods reach real hosts through this machine's network"
+                )?;
+            }
+            let lab = setting.start_in_real_time(overrides, uplink).await?;
             let options = LoopbackOptions { address: self.listen, port: self.port };
             if !self.listen.is_loopback() {
                 let listen = self.listen;

@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Builds a lab.
 pub(super) async fn boot(builder: LabBuilder) -> Result<Lab, LabError> {
-    let LabBuilder { world, overrides, virtual_time, renderer } = builder;
+    let LabBuilder { world, overrides, virtual_time, uplink, renderer } = builder;
     let mut ipam = Ipam::default();
     let resolved = resolve(&world.params, &overrides, || ipam.reserve())?;
     ipam.pin(resolved.pins);
@@ -51,6 +51,12 @@ pub(super) async fn boot(builder: LabBuilder) -> Result<Lab, LabError> {
     let net = Net::new(clock, world.seed);
     for host in hosts {
         net.add_host(host);
+    }
+    if let Some(uplink) = uplink {
+        if virtual_time {
+            return Err(LabError::UplinkInVirtualTime);
+        }
+        net.set_uplink(uplink);
     }
     store.set_admission(Arc::new(Review::new(store.downgrade(), world.mesh.is_some())));
     let faults = Arc::new(Faults::new(world.faults.clone()));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::boot;
 use super::error::LabError;
 use super::handle::Lab;
+use crate::net::Uplink;
 use crate::world::{Params, Renderer, World, substitute};
 
 /// Collects what a [`Lab`] is made of.
@@ -16,6 +17,7 @@ pub struct LabBuilder {
     pub(super) world: World,
     pub(super) overrides: BTreeMap<String, String>,
     pub(super) virtual_time: bool,
+    pub(super) uplink: Option<Arc<dyn Uplink>>,
     pub(super) renderer: Renderer,
 }
 
@@ -25,6 +27,7 @@ impl Default for LabBuilder {
             world: World::default(),
             overrides: BTreeMap::new(),
             virtual_time: false,
+            uplink: None,
             renderer: Arc::new(substitute),
         }
     }
@@ -47,6 +50,13 @@ impl LabBuilder {
     /// nothing can move. Without, it starts at the present moment. Default: without.
     pub fn virtual_time(mut self, virtual_time: bool) -> Self {
         self.virtual_time = virtual_time;
+        self
+    }
+
+    /// A way out to real hosts, for what neither the cluster nor the world has. Default: none. With virtual time there can be none,
+    /// for real hosts do not wait.
+    pub fn uplink(mut self, uplink: Arc<dyn Uplink>) -> Self {
+        self.uplink = Some(uplink);
         self
     }
 

@@ -27,6 +27,9 @@ pub enum LabError {
         /// What is lacking, beginning with `not simulated: `.
         message: String,
     },
+    /// A lab with virtual time has no way out to real hosts, which do not wait.
+    #[error("real hosts cannot be reached in virtual time")]
+    UplinkInVirtualTime,
     /// A parameter points at a pod that the world does not have.
     #[error("params.{param}: no object of the world makes a pod {selector}")]
     NoSuchPod {

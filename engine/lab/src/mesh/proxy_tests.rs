@@ -357,3 +357,14 @@ async fn a_limit_reaches_the_application_as_not_simulated() {
     let error = ask(&stranger, "10.244.0.52:80", CONNECT).await.unwrap_err();
     assert!(not_simulated(&error).is_some_and(|reason| reason.contains("ALLOW_ANY_DYNAMIC_DNS")), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_sidecars_own_user_opens_is_not_captured() {
+    // Istio's rules return the traffic of user and group 1337.
+    let net = net();
+    let (client, lines) = client(&net, "REGISTRY_ONLY", &[]);
+    let around = client.clone().around_sidecar();
+    let answer = ask_open(&around, "198.51.100.34:80", &request("/headers", "httpbin.org")).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(masked(&lines).await.is_empty());
+}

@@ -2,7 +2,7 @@
 //!
 //! Invariant: where a connection goes depends on the tables and the order of calls, never on wall time or chance.
 
-use super::dns::{Answer, DNS_ADDRESS, Zone};
+use super::dns::{Answer, CLUSTER_DOMAIN, DNS_ADDRESS, Zone};
 use super::error::ResolveError;
 use super::host::{HostSpec, PortSpec};
 use super::namespace::{ControlPlane, NetNs, Pod};
@@ -11,6 +11,7 @@ use super::services::ServiceTable;
 use super::site::Site;
 use super::socket::Socket;
 use super::tls::Authority;
+use super::uplink::{Uplink, UplinkStream, is_outside};
 use crate::clock::Clock;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -66,6 +67,7 @@ struct Tables {
     services: Arc<ServiceTable>,
     policies: Arc<PolicyTable>,
     control_plane: Option<Arc<dyn ControlPlane>>,
+    uplink: Option<Arc<dyn Uplink>>,
     /// How often each Service port was dialled: endpoints take turns.
     turns: BTreeMap<SocketAddr, usize>,
 }
@@ -89,6 +91,8 @@ enum Route {
     Host(Arc<Host>, u16),
     Refused,
     NoNeighbour,
+    /// A real host.
+    Uplink(Arc<dyn Uplink>),
     Nowhere,
 }
 
@@ -122,7 +126,7 @@ impl Net {
         if let Some(old) = self.tables().pods.insert(pod.info.ip, Arc::clone(&pod)) {
             old.close();
         }
-        NetNs { net: self.clone(), pod }
+        NetNs { net: self.clone(), pod, around: false }
     }
 
     /// Takes a pod out of the network: its ports close and its address answers no more.
@@ -163,6 +167,16 @@ impl Net {
         self.tables().control_plane = Some(control_plane);
     }
 
+    /// Gives the network a way out to real hosts; call it before the first connection.
+    pub fn set_uplink(&self, uplink: Arc<dyn Uplink>) {
+        self.inner.tls.also_trust(uplink.authorities());
+        self.tables().uplink = Some(uplink);
+    }
+
+    pub(super) fn uplink(&self) -> Option<Arc<dyn Uplink>> {
+        self.tables().uplink.clone()
+    }
+
     pub(super) fn control_plane(&self) -> Option<Arc<dyn ControlPlane>> {
         self.tables().control_plane.clone()
     }
@@ -194,8 +208,18 @@ impl Net {
             }
             sleep(ROUND_TRIP).await;
         }
-        let tables = self.tables();
-        Zone { services: &tables.services, hosts: &tables.host_names }.resolve(&from.info.namespace, name)
+        let (found, uplink) = {
+            let tables = self.tables();
+            let zone = Zone { services: &tables.services, hosts: &tables.host_names };
+            (zone.resolve(&from.info.namespace, name), tables.uplink.clone())
+        };
+        let plain = name.trim_end_matches('.').to_ascii_lowercase();
+        let (Err(ResolveError::NotFound(_)), Some(uplink)) = (&found, uplink) else { return found };
+        if !plain.contains('.') || plain.ends_with(CLUSTER_DOMAIN) {
+            return found;
+        }
+        let addresses: Vec<IpAddr> = uplink.lookup(&plain).await.into_iter().filter(|ip| is_outside(*ip)).collect();
+        if addresses.is_empty() { found } else { Ok(Answer { name: plain, addresses }) }
     }
 
     /// Whether the pod's policies let it ask the cluster's name server.
@@ -241,6 +265,12 @@ impl Net {
                 sleep(NEIGHBOUR_TIMEOUT.saturating_sub(ROUND_TRIP)).await;
                 Err(io::ErrorKind::HostUnreachable.into())
             }
+            Route::Uplink(uplink) => {
+                let far = uplink.connect(endpoint).await?;
+                let (client, server) = connected(from, source, destination, endpoint);
+                tokio::spawn(relay(server, far));
+                Ok(client)
+            }
             Route::Nowhere => {
                 sleep(SYN_TIMEOUT.saturating_sub(ROUND_TRIP)).await;
                 Err(io::ErrorKind::TimedOut.into())
@@ -249,7 +279,7 @@ impl Net {
                 let sidecar = pod.interceptor().filter(|sidecar| sidecar.accepts());
                 let Some(sidecar) = sidecar else { return Err(io::ErrorKind::ConnectionRefused.into()) };
                 let (client, server) = connected(from, source, destination, endpoint);
-                sidecar.accept(&NetNs { net: self.clone(), pod }, server);
+                sidecar.accept(&NetNs { net: self.clone(), pod, around: false }, server);
                 Ok(client)
             }
             Route::Pod(pod, port) => {
@@ -306,7 +336,8 @@ impl Net {
         } else if in_pod_range(ip) {
             Route::NoNeighbour
         } else {
-            Route::Nowhere
+            let uplink = tables.uplink.clone().filter(|_| is_outside(ip));
+            uplink.map_or(Route::Nowhere, Route::Uplink)
         };
         (route, endpoint)
     }
@@ -352,6 +383,12 @@ fn in_pod_range(ip: IpAddr) -> bool {
     let (network, bits) = POD_RANGE;
     let mask = u32::MAX << (32 - u32::from(bits));
     u32::from(ip) & mask == u32::from(network)
+}
+
+/// Carries bytes between a pod and a real host until either ends.
+async fn relay(mut near: Socket, mut far: Box<dyn UplinkStream>) {
+    // A failed connection ends the copy like a finished one: there is nobody to tell.
+    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
 }
 
 /// Reads and forgets, until the client goes.

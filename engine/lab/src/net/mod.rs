@@ -19,6 +19,7 @@ mod services;
 mod site;
 mod socket;
 mod tls;
+mod uplink;
 
 pub use call::{Explanation, Stage};
 pub use dns::{Answer, CLUSTER_DOMAIN, DNS_ADDRESS};
@@ -30,6 +31,7 @@ pub use policy::PolicyTable;
 pub use services::{ServiceRecord, ServiceTable};
 pub(crate) use site::http_date;
 pub use socket::{Listener, Socket};
+pub use uplink::{Uplink, UplinkStream};
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -147,9 +147,18 @@ impl Pod {
 pub struct NetNs {
     pub(super) net: Net,
     pub(super) pod: Arc<Pod>,
+    /// Whether connections from here are left alone by the sidecar.
+    pub(super) around: bool,
 }
 
 impl NetNs {
+    /// The namespace as the user of the sidecar itself sees it: what that user's programs open is not captured.
+    #[must_use]
+    pub fn around_sidecar(mut self) -> Self {
+        self.around = true;
+        self
+    }
+
     /// The pod's address.
     #[must_use]
     pub fn ip(&self) -> IpAddr {
@@ -177,7 +186,7 @@ impl NetNs {
     /// [`super::not_simulated`] gives a reason if the lab cannot carry the connection.
     pub async fn connect(&self, destination: SocketAddr) -> io::Result<Socket> {
         let interceptor = self.pod.interceptor.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(interceptor) = interceptor
+        if let Some(interceptor) = interceptor.filter(|_| !self.around)
             && !self.is_local(destination.ip())
             && interceptor.captures(destination)
         {
@@ -278,6 +287,11 @@ impl NetNs {
     }
 
     /// What TLS of the lab is computed with.
+    /// Whether real hosts can be reached.
+    pub(crate) fn has_uplink(&self) -> bool {
+        self.net.uplink().is_some()
+    }
+
     pub(crate) fn tls_provider(&self) -> Arc<rustls::crypto::CryptoProvider> {
         super::tls::provider()
     }

@@ -56,6 +56,8 @@ pub(super) struct Authority {
     root: OnceLock<Root>,
     mesh: OnceLock<(Root, Arc<RootCertStore>)>,
     trust: OnceLock<Arc<RootCertStore>>,
+    /// Authorities of real hosts, as PEM, if there is a way to these.
+    others: OnceLock<String>,
     client: OnceLock<Arc<ClientConfig>>,
 }
 
@@ -69,6 +71,7 @@ impl Authority {
             root: OnceLock::new(),
             mesh: OnceLock::new(),
             trust: OnceLock::new(),
+            others: OnceLock::new(),
             client: OnceLock::new(),
         }
     }
@@ -77,19 +80,31 @@ impl Authority {
         self.root.get_or_init(|| self.make_root(AUTHORITY_NAME))
     }
 
+    /// Makes pods trust further authorities, given as PEM.
+    pub(super) fn also_trust(&self, pem: String) {
+        // A second uplink would come too late: pods may have read the first one's.
+        let _ = self.others.set(pem);
+    }
+
     pub(super) fn trust(&self) -> Arc<RootCertStore> {
         let trust = self.trust.get_or_init(|| {
             let mut store = RootCertStore::empty();
             store
                 .add(self.root().certificate.der().clone())
                 .expect("invariant: the lab's own authority is a well-formed certificate");
+            let others = self.others.get().map_or("", String::as_str);
+            for certificate in CertificateDer::pem_slice_iter(others.as_bytes()).flatten() {
+                // One that cannot be read is as good as none.
+                let _ = store.add(certificate);
+            }
             Arc::new(store)
         });
         Arc::clone(trust)
     }
 
     pub(super) fn trust_pem(&self) -> String {
-        self.root().certificate.pem()
+        let others = self.others.get().map_or("", String::as_str);
+        format!("{}{others}", self.root().certificate.pem())
     }
 
     pub(super) fn client(&self) -> Arc<ClientConfig> {

@@ -57,6 +57,9 @@ struct Entry {
     handles_signals: bool,
 }
 
+/// The user and group whose connections Istio's rules leave alone.
+const SIDECAR: u32 = 1337;
+
 /// A row of the process table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessInfo {
@@ -126,7 +129,7 @@ impl Container {
             cwd: spec.working_dir.clone().unwrap_or_else(|| spec.image.working_dir().to_owned()),
             fds: BTreeMap::from([(0, stdin), (1, stdout), (2, stderr)]),
             fs: self.inner.fs.as_user(uid, gid),
-            net: spec.net.clone(),
+            net: if uid == SIDECAR || gid == SIDECAR { spec.net.clone().around_sidecar() } else { spec.net.clone() },
             clock: spec.clock.clone(),
             image: spec.image.clone(),
             pid: self.next_pid(),
