@@ -37,12 +37,24 @@ impl MeshObjects {
     }
 }
 
+/// The value at a JSON pointer. Unlike [`Value::pointer`] it makes no text of its own, as a thousand objects are read for each change.
+fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
+    if pointer.contains('~') {
+        return value.pointer(pointer);
+    }
+    pointer.split('/').skip(1).try_fold(value, |value, name| match value {
+        Value::Object(map) => map.get(name),
+        Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    at(value, pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> impl DoubleEndedIterator<Item = &'a Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    at(value, pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// The texts of a list.
@@ -52,7 +64,7 @@ pub(super) fn texts(value: &Value, pointer: &str) -> Vec<String> {
 
 /// The fields of a mapping that are not null.
 pub(super) fn fields<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    let map = value.pointer(pointer).and_then(Value::as_object);
+    let map = at(value, pointer).and_then(Value::as_object);
     map.into_iter().flatten().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.as_str(), value))
 }
 
@@ -63,7 +75,7 @@ pub(super) fn text_map(value: &Value, pointer: &str) -> BTreeMap<String, String>
 
 /// A port number.
 pub(super) fn port(value: &Value, pointer: &str) -> Option<u16> {
-    value.pointer(pointer)?.as_u64()?.try_into().ok().filter(|number| *number > 0)
+    at(value, pointer)?.as_u64()?.try_into().ok().filter(|number| *number > 0)
 }
 
 /// Whether every wanted label is there.
