@@ -45,9 +45,9 @@ impl Admission for Review {
                 pod::mount_token(&store, request.namespace, object);
                 if self.mesh
                     && let Some(namespace) = store.get(&GroupResource::NAMESPACES, "", request.namespace)
-                    && inject::wanted(&namespace, object)
+                    && let Some(injector) = inject::injector(&store, &namespace, object)
                 {
-                    inject::inject(request.namespace, object);
+                    inject::inject(&injector, request.namespace, object);
                     pod::mount_token(&store, request.namespace, object);
                 }
                 pod::first_status(object);

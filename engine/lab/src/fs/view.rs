@@ -111,17 +111,29 @@ impl Fs {
         let is_directory = mount.volume.tree().children(inode).is_ok();
         let root = self.as_user(0, 0);
         if root.metadata(at).is_err() {
+            let (volume, at) = self.below_read_only(at).unwrap_or((root.clone(), at));
             if is_directory {
-                root.create_dir_all(at)?;
+                volume.create_dir_all(at)?;
             } else {
-                root.create_dir_all(path::parent(at))?;
-                root.write(at, b"")?;
+                volume.create_dir_all(path::parent(at))?;
+                volume.write(at, b"")?;
             }
         }
         let at = root.canonical(at)?;
         let place = Place { volume: mount.volume.clone(), inode, read_only: mount.read_only };
         self.mounts().insert(at, place);
         Ok(())
+    }
+
+    /// The volume that is mounted read-only above a path, and the path in it: mount points are made in the volume itself.
+    fn below_read_only<'a>(&self, at: &'a str) -> Option<(Self, &'a str)> {
+        let mounts = self.mounts();
+        let above = mounts.iter().filter_map(|(path, place)| {
+            let rest = at.strip_prefix(path.as_str()).filter(|rest| rest.starts_with('/'))?;
+            Some((place, rest))
+        });
+        let (place, rest) = above.min_by_key(|(_, rest)| rest.len())?;
+        (place.read_only && place.inode == ROOT).then(|| (Self::over(place.volume.clone()), rest))
     }
 
     /// What `stat` tells, links followed.

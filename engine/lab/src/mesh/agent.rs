@@ -4,32 +4,11 @@
 //! as the redirect rules stay when the proxy goes.
 
 use super::health;
-use crate::net::{ControlPlane, Interceptor, LineSink, NetNs, Socket};
+use crate::net::{ControlPlane, Included, LineSink, NetNs, Redirect};
 use crate::process::{Exit, Process};
-use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-
-/// Redirect rules with nobody behind them.
-struct NoProxy;
-
-impl Interceptor for NoProxy {
-    fn captures(&self, _destination: SocketAddr) -> bool {
-        true
-    }
-
-    fn accepts(&self) -> bool {
-        false
-    }
-
-    fn accept(&self, _netns: &NetNs, client: Socket) {
-        client.reset();
-    }
-
-    fn intercept(&self, _netns: &NetNs, app: Socket, _destination: SocketAddr) {
-        app.reset();
-    }
-}
 
 /// The proxy's place in the pod, while the program lives: a sidecar's is behind the redirect rules.
 enum Place {
@@ -49,7 +28,7 @@ impl Place {
 
     fn leave(self) {
         match self {
-            Self::Sidecar(netns) => netns.set_sidecar(Some(Arc::new(NoProxy))),
+            Self::Sidecar(netns) => netns.set_sidecar(None),
             Self::Gateway(gateway) => drop(gateway),
         }
     }
@@ -71,35 +50,56 @@ pub async fn main(process: Process) -> Exit {
             Some(kind) => Exit::not_simulated(format!("pilot-agent proxy {kind}")),
         },
         Some("istio-iptables") => redirect(&process),
+        // The hook before a stop: the proxy goes on with what it has, and is ended last.
+        Some("request") if process.args().ends_with(&["POST".to_owned(), "drain".to_owned()]) => Exit::SUCCESS,
         Some(command) => Exit::not_simulated(format!("pilot-agent {command}")),
         None => Exit::not_simulated("pilot-agent without a command"),
     }
 }
 
-/// Redirects all outgoing connections. Rules that would leave some out are not simulated.
+/// Sets the redirect rules that the options ask for.
 fn redirect(process: &Process) -> Exit {
-    let mut args = process.args().iter().skip(1);
+    match read_rules(&process.args()[1..]) {
+        Ok(rules) => {
+            process.net.set_redirect(rules);
+            Exit::SUCCESS
+        }
+        Err(option) => Exit::not_simulated(format!("pilot-agent istio-iptables {option}")),
+    }
+}
+
+fn read_rules(args: &[String]) -> Result<Redirect, String> {
+    let mut rules = Redirect::default();
+    let mut args = args.iter();
     while let Some(option) = args.next() {
         if option.starts_with("--log") {
             continue;
         }
         let value = args.next().map_or("", String::as_str);
-        let known = match option.as_str() {
-            "-p" => value == "15001",
-            "-u" => value == "1337",
-            "-m" => value == "REDIRECT",
-            "-i" => value == "*",
-            "-x" | "-o" => value.is_empty(),
-            // Ports of inbound traffic, which the lab does not redirect.
-            "-z" | "-b" | "-d" => true,
-            _ => false,
-        };
-        if !known {
-            return Exit::not_simulated(format!("pilot-agent istio-iptables {option} {value:?}"));
+        let refused = || format!("{option} {value:?}");
+        match option.as_str() {
+            "-p" if value == "15001" => {}
+            "-z" if value == "15006" => {}
+            "-u" if value == "1337" => {}
+            "-m" if value == "REDIRECT" => {}
+            "-i" if value == "*" => rules.ranges = Included::All,
+            "-i" => rules.ranges = Included::These(items(value).ok_or_else(refused)?),
+            "-x" => rules.excluded_ranges = items(value).ok_or_else(refused)?,
+            "-q" => rules.ports = items(value).ok_or_else(refused)?,
+            "-o" => rules.excluded_ports = items(value).ok_or_else(refused)?,
+            "-b" if value == "*" => rules.inbound = Included::All,
+            "-b" => rules.inbound = Included::These(items(value).ok_or_else(refused)?),
+            "-d" => rules.excluded_inbound = items(value).ok_or_else(refused)?,
+            _ => return Err(refused()),
         }
     }
-    process.net.set_sidecar(Some(Arc::new(NoProxy)));
-    Exit::SUCCESS
+    Ok(rules)
+}
+
+/// What a list with commas holds.
+fn items<T: FromStr, C: FromIterator<T>>(list: &str) -> Option<C> {
+    let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().ok()).collect()
 }
 
 async fn proxy(process: Process, gateway: bool) -> Exit {

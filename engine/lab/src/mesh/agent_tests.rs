@@ -114,12 +114,12 @@ async fn the_pod_is_redirected_from_init_on_and_follows_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redirect_with_exceptions_and_a_lab_without_a_mesh_are_not_simulated() {
+async fn a_redirect_by_interfaces_and_a_lab_without_a_mesh_are_not_simulated() {
     let net = net();
     let client = pod(&net, CLIENT, "client");
     let log = ContainerLog::new(client.clock().clone());
     for args in
-        [&["istio-iptables", "-o", "3128"][..], &["istio-iptables", "-i", "10.0.0.0/8"], &["request"], &["proxy"]]
+        [&["istio-iptables", "-c", "eth1"][..], &["istio-iptables", "-i", "10.0.0.0/x"], &["request"], &["proxy"]]
     {
         let exit = run(&container(&client), &log, args).await;
         assert!(matches!(exit, Exit::NotSimulated(_)), "{args:?}: {exit:?}");

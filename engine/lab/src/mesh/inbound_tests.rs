@@ -6,7 +6,7 @@ use super::envoy::ProxyConfig;
 use super::testing::{mesh, settings, sidecar};
 use super::{MeshObjects, Sidecar};
 use crate::net::testing::{CLIENT, PROXY, ask, net, pod};
-use crate::net::{LineSink, NetNs};
+use crate::net::{LineSink, NetNs, Redirect};
 use regex::Regex;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
@@ -41,6 +41,7 @@ fn start(netns: &NetNs, objects: &MeshObjects, proxy: &Proxy) -> Arc<Mutex<Vec<S
     let lines = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&lines);
     let sink: LineSink = Arc::new(move |line: &str| kept.lock().unwrap().push(line.to_owned()));
+    netns.set_redirect(Redirect::default());
     netns.set_sidecar(Some(Arc::new(Sidecar::new(ProxyConfig::build(objects, proxy), sink, 1))));
     lines
 }

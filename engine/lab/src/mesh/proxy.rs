@@ -147,10 +147,6 @@ impl Inner {
 }
 
 impl Interceptor for Sidecar {
-    fn captures(&self, _destination: SocketAddr) -> bool {
-        true
-    }
-
     fn accept(&self, netns: &NetNs, client: Socket) {
         let mut taken = Taken::new(&self.inner, netns, client.peer_addr(), client.local_addr());
         taken.role = Role::Inbound;

@@ -3,7 +3,7 @@
 use super::testing::{config, entry, mesh, proxy_entry, settings, sidecar};
 use super::{Propagation, Registry, Sidecar};
 use crate::net::testing::{CLIENT, PROXY, address, ask, get_tls, net, pod};
-use crate::net::{LineSink, Net, NetNs, not_simulated};
+use crate::net::{LineSink, Net, NetNs, Redirect, not_simulated};
 use regex::Regex;
 use serde_json::Value;
 use std::io::{self, ErrorKind};
@@ -25,6 +25,7 @@ fn client(net: &Net, policy: &str, entries: &[Value]) -> (NetNs, Lines) {
     let client = pod(net, CLIENT, "client");
     let (sink, lines) = sink();
     let config = config(&mesh(&settings(policy), entries));
+    client.set_redirect(Redirect::default());
     client.set_sidecar(Some(Arc::new(Sidecar::new(config, sink, 1))));
     (client, lines)
 }
@@ -313,6 +314,26 @@ async fn http_that_breaks_off_says_who_broke_it() {
     assert!(lines[1].contains(" 0 DC downstream_remote_disconnect - \"-\" 0 0 D - "), "{}", lines[1]);
 }
 
+/// Recorded on 2026-11-26 from Envoy 1.40.0, configured by istiod of Istio master 86c9f01fd7: a server that greets first.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_http_is_a_502() {
+    let net = net();
+    let greeter = pod(&net, PROXY, "greeter");
+    let mut listener = greeter.listen(9012).unwrap();
+    tokio::spawn(async move {
+        while let Ok(mut socket) = listener.accept().await {
+            socket.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let (client, lines) = client(&net, "ALLOW_ANY", &[entry("ssh.example.net", &[], 9012, "HTTP", "NONE")]);
+    let answer = ask_open(&client, "10.244.0.95:9012", &request("/", "ssh.example.net:9012")).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 87\r\n"), "{answer}");
+    assert!(answer.ends_with("disconnect/reset before headers. reset reason: protocol error"), "{answer}");
+    let line = "502 UPE upstream_reset_before_response_started{protocol_error} - \"-\" 0 87 ";
+    assert!(masked(&lines).await[0].contains(line), "{lines:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn lines_appear_at_the_full_second() {
     let net = net();
@@ -334,6 +355,7 @@ async fn a_change_reaches_the_sidecar_after_its_delay() {
     let (sink, _lines) = sink();
     let registry = Registry::new(Propagation::default(), 7);
     registry.publish(mesh(&settings("REGISTRY_ONLY"), &[]));
+    client.set_redirect(Redirect::default());
     client.set_sidecar(Some(Arc::new(registry.sidecar(sidecar("default"), sink))));
     let blocked = || async {
         let mut socket = client.connect(address("10.244.0.95:3128")).await.unwrap();

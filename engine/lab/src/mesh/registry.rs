@@ -121,10 +121,7 @@ impl ControlPlane for Registry {
         proxy: Option<String>,
     ) -> BoxFuture<'static, Result<Explanation, String>> {
         let registry = self.clone();
-        Box::pin(async move {
-            let meshed = netns.is_captured();
-            registry.explain_call(&netns, meshed, &url, proxy.as_deref()).await
-        })
+        Box::pin(async move { registry.explain_call(&netns, &url, proxy.as_deref()).await })
     }
 
     fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send> {

@@ -34,7 +34,7 @@ pub(crate) struct Relayed {
     pub(crate) received: u64,
     /// Bytes that went to it.
     pub(crate) sent: u64,
-    /// Whether the second connection broke.
+    /// Whether the second connection was reset.
     pub(crate) far_broke: bool,
 }
 
@@ -50,7 +50,8 @@ pub(crate) async fn relay<A: Ends, B: Ends>(a: A, b: B) -> Relayed {
     let result = futures::future::try_join(there, back).await;
     let (a, b) = (a_read.unsplit(a_write), b_read.unsplit(b_write));
     if let Err((far_broke, error)) = result {
-        relayed.far_broke = far_broke;
+        // Writing to a side that has closed without a reset is no more than late.
+        relayed.far_broke = far_broke && error.kind() == io::ErrorKind::ConnectionReset;
         match not_simulated(&error) {
             Some(reason) => {
                 a.refuse_to_simulate(reason);
@@ -79,7 +80,11 @@ where
     let mut chunk = vec![0; CHUNK];
     let writing = |error| Broken { error, writing: true };
     loop {
-        let n = from.read(&mut chunk).await.map_err(|error| Broken { error, writing: false })?;
+        let n = match from.read(&mut chunk).await {
+            // A TLS peer that goes without saying so ends its stream all the same.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            read => read.map_err(|error| Broken { error, writing: false })?,
+        };
         if n == 0 {
             return to.shutdown().await.map_err(writing);
         }

@@ -36,9 +36,6 @@ const RESOLVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The addresses of pods: one that no pod has is a neighbour that does not answer.
 const POD_RANGE: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 244, 0, 0), 16);
 
-/// Ports of a sidecar itself, which inbound connections reach without it.
-const NOT_REDIRECTED: [u16; 3] = [15020, 15021, 15090];
-
 /// What the network must know about a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodNet {
@@ -276,8 +273,7 @@ impl Net {
                 Err(io::ErrorKind::TimedOut.into())
             }
             Route::Pod(pod, port) if redirected(from, &pod, port) => {
-                let sidecar = pod.interceptor().filter(|sidecar| sidecar.accepts());
-                let Some(sidecar) = sidecar else { return Err(io::ErrorKind::ConnectionRefused.into()) };
+                let Some(sidecar) = pod.sidecar() else { return Err(io::ErrorKind::ConnectionRefused.into()) };
                 let (client, server) = connected(from, source, destination, endpoint);
                 sidecar.accept(&NetNs { net: self.clone(), pod, around: false }, server);
                 Ok(client)
@@ -363,10 +359,7 @@ fn connected(from: &Pod, source: Option<IpAddr>, destination: SocketAddr, endpoi
 /// Whether a connection to a port of a pod goes to its sidecar. Those of the pod itself do not, nor those of the node, whose
 /// probes Istio leads around it.
 fn redirected(from: &Pod, to: &Pod, port: u16) -> bool {
-    to.has_sidecar()
-        && to.info.ip != from.info.ip
-        && !NOT_REDIRECTED.contains(&port)
-        && !from.info.service_account.is_empty()
+    to.takes_in(port) && to.info.ip != from.info.ip && !from.info.service_account.is_empty()
 }
 
 /// A pod as policies see it.

@@ -115,7 +115,7 @@ pub struct PageSpec {
     /// How long the site thinks before it answers, in milliseconds. Default: 0.
     #[serde(default)]
     pub delay_ms: u64,
-    /// Cuts the connection with a reset after this many bytes of the body. Default: never.
+    /// Ends the connection after this many bytes of the body. Default: never.
     pub cut_after: Option<usize>,
 }
 

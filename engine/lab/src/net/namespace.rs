@@ -1,12 +1,13 @@
 //! A pod's view of the network: dial, listen, resolve, trust.
 //!
-//! Invariant: once an interceptor is set, every connection of the application that leaves the pod goes through it, as with
-//! the redirect rules of a mesh; only [`NetNs::dial`] goes around it.
+//! Invariant: once redirect rules are set, every connection of the application that they take goes to the sidecar, or is refused
+//! while there is none; only [`NetNs::dial`] goes around it.
 
 use super::call::Explanation;
 use super::dns::Answer;
 use super::error::ResolveError;
 use super::fabric::{Net, PodNet};
+use super::redirect::Redirect;
 use super::socket::{Listener, PortGuard, Socket};
 use super::tls::WorkloadIdentity;
 use crate::clock::Clock;
@@ -19,7 +20,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 /// First port that the kernel gives to outgoing connections.
@@ -33,14 +34,6 @@ const BACKLOG: usize = 128;
 
 /// Takes over connections that a pod's application opens: the outbound half of a sidecar.
 pub trait Interceptor: Send + Sync {
-    /// Whether connections to this address are redirected.
-    fn captures(&self, destination: SocketAddr) -> bool;
-
-    /// Whether anybody stands behind the redirect; if not, redirected connections are refused.
-    fn accepts(&self) -> bool {
-        true
-    }
-
     /// Carries a connection that comes to the pod from outside. Returns at once.
     fn accept(&self, netns: &NetNs, client: Socket);
 
@@ -80,13 +73,20 @@ struct Port {
     queue: mpsc::Sender<Socket>,
 }
 
+/// A pod's redirect rules, and what stands behind them.
+#[derive(Clone, Default)]
+struct Redirected {
+    rules: Option<Arc<Redirect>>,
+    sidecar: Option<Arc<dyn Interceptor>>,
+}
+
 /// What the fabric keeps for one pod.
 pub(super) struct Pod {
     pub(super) info: PodNet,
     ports: Mutex<BTreeMap<u16, Port>>,
     ports_given: AtomicU64,
     next_ephemeral: AtomicU32,
-    interceptor: Mutex<Option<Arc<dyn Interceptor>>>,
+    redirected: Mutex<Redirected>,
     /// Whether a proxy of the mesh listens in the pod.
     proxy: AtomicBool,
 }
@@ -103,7 +103,7 @@ impl Pod {
             ports: Mutex::default(),
             ports_given: AtomicU64::new(0),
             next_ephemeral: AtomicU32::new(start),
-            interceptor: Mutex::default(),
+            redirected: Mutex::default(),
             proxy: AtomicBool::new(false),
         }
     }
@@ -125,20 +125,24 @@ impl Pod {
         self.proxy.load(Ordering::Relaxed)
     }
 
-    /// Whether a sidecar stands before the pod's application.
-    pub(super) fn has_sidecar(&self) -> bool {
-        self.interceptor.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    fn redirected(&self) -> MutexGuard<'_, Redirected> {
+        self.redirected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What stands before the pod's application.
-    pub(super) fn interceptor(&self) -> Option<Arc<dyn Interceptor>> {
-        self.interceptor.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether connections from outside to this port go to the sidecar.
+    pub(super) fn takes_in(&self, port: u16) -> bool {
+        self.redirected().rules.as_ref().is_some_and(|rules| rules.takes_in(port))
+    }
+
+    /// What stands behind the redirect rules.
+    pub(super) fn sidecar(&self) -> Option<Arc<dyn Interceptor>> {
+        self.redirected().sidecar.clone()
     }
 
     /// Closes all ports, as when the pod goes.
     pub(super) fn close(&self) {
         self.ports.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        *self.interceptor.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.redirected() = Redirected::default();
     }
 }
 
@@ -185,16 +189,12 @@ impl NetNs {
     /// `ConnectionRefused`, `HostUnreachable`, `TimedOut` as on Linux; an error for which
     /// [`super::not_simulated`] gives a reason if the lab cannot carry the connection.
     pub async fn connect(&self, destination: SocketAddr) -> io::Result<Socket> {
-        let interceptor = self.pod.interceptor.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(interceptor) = interceptor.filter(|_| !self.around)
-            && !self.is_local(destination.ip())
-            && interceptor.captures(destination)
-        {
-            if !interceptor.accepts() {
-                return Err(io::ErrorKind::ConnectionRefused.into());
-            }
+        let Redirected { rules, sidecar } = self.pod.redirected().clone();
+        let captured = !self.around && rules.is_some_and(|rules| rules.captures(destination));
+        if captured && !self.is_local(destination.ip()) {
+            let Some(sidecar) = sidecar else { return Err(io::ErrorKind::ConnectionRefused.into()) };
             let (app, captured) = Socket::pair(self.pod.ephemeral(), destination);
-            interceptor.intercept(self, captured, destination);
+            sidecar.intercept(self, captured, destination);
             return Ok(app);
         }
         self.dial(destination).await
@@ -257,9 +257,14 @@ impl NetNs {
         Ok(Listener { address: SocketAddr::new(self.ip(), port), queue, _port: PortGuard(Some(Box::new(release))) })
     }
 
-    /// Sets or removes what takes over the application's outgoing connections.
-    pub fn set_sidecar(&self, interceptor: Option<Arc<dyn Interceptor>>) {
-        *self.pod.interceptor.lock().unwrap_or_else(PoisonError::into_inner) = interceptor;
+    /// Sets the redirect rules of the pod, as `istio-iptables` does; they stay as long as the pod.
+    pub fn set_redirect(&self, rules: Redirect) {
+        self.pod.redirected().rules = Some(Arc::new(rules));
+    }
+
+    /// Sets or removes what stands behind the redirect rules.
+    pub fn set_sidecar(&self, sidecar: Option<Arc<dyn Interceptor>>) {
+        self.pod.redirected().sidecar = sidecar;
     }
 
     /// The control plane of the mesh, if the lab has one.
@@ -321,14 +326,14 @@ impl NetNs {
         self.net.pod_at(from).is_some_and(|pod| self.net.drops(&pod, destination))
     }
 
-    /// Whether a sidecar takes over what programs of this pod dial.
-    pub(crate) fn is_captured(&self) -> bool {
-        self.pod.has_sidecar()
+    /// Whether connections of this pod's programs to an address are redirected to its sidecar; none if it has no redirect rules.
+    pub(crate) fn is_captured(&self, destination: SocketAddr) -> Option<bool> {
+        self.pod.redirected().rules.as_ref().map(|rules| rules.captures(destination))
     }
 
     /// Why the calls of the pod's programs since then went where they went; nothing if no sidecar took them over.
     pub(crate) fn explain_since(&self, since: Timestamp) -> Vec<Explanation> {
-        self.pod.interceptor().map_or_else(Vec::new, |interceptor| interceptor.explain_since(self, since))
+        self.pod.sidecar().map_or_else(Vec::new, |interceptor| interceptor.explain_since(self, since))
     }
 
     /// Whether a proxy of the mesh listens in the pod with this address.

@@ -101,9 +101,10 @@ async fn a_pod_in_the_mesh_has_a_sidecar_and_runs_commands() {
     let name = cluster.pod("default", "sleep").await;
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), "default");
     let pod = api.get(&name).await.expect("the pod is there");
-    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.clone()).expect("it has a status");
-    let names: Vec<_> = statuses.iter().map(|status| (status.name.as_str(), status.ready)).collect();
-    assert_eq!(names, [("istio-proxy", true), ("sleep", true)]);
+    let status = pod.status.as_ref().expect("it has a status");
+    let all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    let names: Vec<_> = all.map(|status| (status.name.as_str(), status.ready)).collect();
+    assert_eq!(names, [("istio-init", true), ("istio-proxy", true), ("sleep", true)]);
 
     let out = cluster.exec("default", &name, "sleep", &["sh", "-c", "echo out; echo err >&2; exit 3"]).await;
     assert_eq!((out.code(), out.stdout.as_str(), out.stderr.as_str()), (Some(3), "out\n", "err\n"));

@@ -3,6 +3,7 @@
 mod cases;
 mod support;
 mod tasks;
+mod verdicts;
 
 use cases::cases;
 use support::Cluster;

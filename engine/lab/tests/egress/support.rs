@@ -1,14 +1,20 @@
 //! A lab with the world of the recordings, and a client that runs commands in it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, ApiResource, AttachParams, DynamicObject, GroupVersionKind, LogParams, Patch, PatchParams};
+use kube::api::{
+    Api, ApiResource, AttachParams, DynamicObject, GroupVersionKind, ListParams, LogParams, Patch, PatchParams,
+    TypeMeta,
+};
 use kube::{Client, ResourceExt};
 use periplus_lab::Lab;
+use periplus_lab::mesh::MeshObjects;
 use periplus_lab::world::World;
 use regex::Regex;
+use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
 use crate::cases::{Case, Found};
@@ -58,7 +64,7 @@ impl Cluster {
     }
 
     /// Applies an object; without a namespace, in `default`.
-    pub(crate) async fn apply(&self, object: &serde_json::Value) {
+    pub(crate) async fn apply(&self, object: &Value) {
         let version = object["apiVersion"].as_str().expect("a version");
         let (group, version) = version.split_once('/').unwrap_or(("", version));
         let kind = GroupVersionKind::gvk(group, version, object["kind"].as_str().expect("a kind"));
@@ -66,14 +72,45 @@ impl Cluster {
         let namespace = object.namespace().unwrap_or_else(|| "default".to_owned());
         let resource = ApiResource::from_gvk(&kind);
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &namespace, &resource);
-        let patch = PatchParams::apply("test");
+        let patch = PatchParams::apply("test").force();
         api.patch(&object.name_any(), &patch, &Patch::Apply(&object)).await.expect("applied");
     }
 
     /// The name of the pod with these labels.
     pub(crate) async fn pod_of(&self, namespace: &str, labels: &str) -> String {
-        let pods = self.pods(namespace).list(&kube::api::ListParams::default().labels(labels)).await.expect("pods");
+        let pods = self.pods(namespace).list(&ListParams::default().labels(labels)).await.expect("pods");
         pods.items.first().expect("a pod").name_any()
+    }
+
+    /// What the mesh's control plane reads.
+    pub(crate) async fn mesh_objects(&self) -> MeshObjects {
+        let istio = |kind: &str| ("networking.istio.io", "v1", kind.to_owned());
+        let mut objects = MeshObjects {
+            config_maps: self.all("", "v1", "ConfigMap").await,
+            services: self.all("", "v1", "Service").await,
+            endpoint_slices: self.all("discovery.k8s.io", "v1", "EndpointSlice").await,
+            secrets: self.all("", "v1", "Secret").await,
+            pods: self.all("", "v1", "Pod").await,
+            istio: Vec::new(),
+        };
+        objects.config_maps.retain(|map| map["metadata"]["namespace"] == "istio-system");
+        let kinds = ["DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "VirtualService"].map(istio);
+        let policy = ("security.istio.io", "v1", "PeerAuthentication".to_owned());
+        for (group, version, kind) in kinds.into_iter().chain([policy]) {
+            objects.istio.extend(self.all(group, version, &kind).await);
+        }
+        objects
+    }
+
+    async fn all(&self, group: &str, version: &str, kind: &str) -> Vec<Arc<Value>> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api = Api::<DynamicObject>::all_with(self.client.clone(), &resource);
+        let found = api.list(&ListParams::default()).await.expect("a list").items;
+        let whole = found.into_iter().map(|mut object| {
+            object.types.get_or_insert_with(|| TypeMeta { api_version: String::new(), kind: kind.to_owned() });
+            Arc::new(serde_json::to_value(object).expect("an object"))
+        });
+        whole.collect()
     }
 
     /// The log of a pod's proxy.

@@ -130,7 +130,8 @@ fn add(scope: &Scope<'_>, entries: &mut BTreeMap<SocketAddr, Entry>, mut wanted:
             current.chains.push(chain);
         }
     }
-    if current.protocol != protocol {
+    let both_tcp = current.protocol.is_tcp() && protocol.is_tcp();
+    if current.protocol != protocol && !both_tcp {
         current.protocol = Protocol::Auto;
     }
 }

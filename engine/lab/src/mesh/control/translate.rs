@@ -140,16 +140,24 @@ fn route(service: &VirtualService, rule: &Value, one: Option<&Value>, context: &
         Some(own) => format!("{}.{own}", text(rule, "/name")),
         None => text(rule, "/name").to_owned(),
     };
-    let (request, authority) = edits(rule, "/headers/request");
-    let (response, _) = edits(rule, "/headers/response");
+    let (mut request, authority) = edits(rule, "/headers/request");
+    let (mut response, _) = edits(rule, "/headers/response");
     let given = |key: &str| rule.get(key).filter(|value| !value.is_null());
-    let action = if let Some(redirect) = given("redirect") {
+    let mut action = if let Some(redirect) = given("redirect") {
         Action::Redirect(read_redirect(redirect, context))
     } else if let Some(direct) = given("directResponse") {
         read_direct(direct, &mut limit)
     } else {
         Action::Forward(read_forward(service, rule, authority, context, &mut limit))
     };
+    // The changes of an only destination come after those of the rule; those of one among several, before.
+    if let Action::Forward(Forward { clusters, .. }) = &mut action
+        && let [only] = clusters.as_mut_slice()
+        && list(rule, "/route").count() == 1
+    {
+        request.append(std::mem::take(&mut only.request));
+        response.append(std::mem::take(&mut only.response));
+    }
     let fault = given("fault").map(|fault| read_fault(fault, &mut limit)).unwrap_or_default();
     let matches = one.map_or_else(RouteMatch::any, |one| {
         let mut matches = route_match(one);

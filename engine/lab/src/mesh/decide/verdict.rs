@@ -162,6 +162,14 @@ pub struct Forwarding {
     pub abort: Option<u16>,
 }
 
+impl Forwarding {
+    /// The route's name, as the access log shows it; `-` if it has none.
+    #[must_use]
+    pub fn route_name(&self) -> &str {
+        if self.route.name.is_empty() { "-" } else { &self.route.name }
+    }
+}
+
 /// An answer of the proxy's own.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {

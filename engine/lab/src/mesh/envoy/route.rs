@@ -87,6 +87,14 @@ pub(crate) struct Edits {
     pub(crate) remove: Vec<String>,
 }
 
+impl Edits {
+    /// Makes these changes, too, after its own.
+    pub(crate) fn append(&mut self, more: Self) {
+        self.add.extend(more.add);
+        self.remove.extend(more.remove);
+    }
+}
+
 /// One of the clusters that a route goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Weighted {

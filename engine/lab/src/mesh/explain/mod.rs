@@ -74,13 +74,7 @@ impl Registry {
     ///
     /// # Errors
     /// A URL that cannot be read.
-    pub async fn explain_call(
-        &self,
-        netns: &NetNs,
-        meshed: bool,
-        url: &str,
-        proxy: Option<&str>,
-    ) -> Result<Explanation, String> {
+    pub async fn explain_call(&self, netns: &NetNs, url: &str, proxy: Option<&str>) -> Result<Explanation, String> {
         let target = Target::parse(url, proxy)?;
         let mut explained = Explanation { call: target.title(), ..Explanation::default() };
         let (host, port) = target.dialled();
@@ -91,9 +85,14 @@ impl Registry {
                 return Ok(explained);
             }
         };
-        if !meshed {
-            let destination = SocketAddr::new(address, port);
-            explained.end = format!("the pod has no sidecar: it connects to {destination} itself");
+        let destination = SocketAddr::new(address, port);
+        let itself = match netns.is_captured(destination) {
+            Some(true) => None,
+            Some(false) => Some("the pod's annotations lead the call around its sidecar"),
+            None => Some("the pod has no sidecar"),
+        };
+        if let Some(why) = itself {
+            explained.end = format!("{why}: it connects to {destination} itself");
             explained.is_dropped(netns, netns.ip(), destination);
             return Ok(explained);
         }
@@ -281,8 +280,8 @@ fn address_of(cluster: &Cluster, destination: SocketAddr) -> Option<SocketAddr> 
 mod tests {
     use super::super::testing::{entry, mesh, proxy_entry, settings};
     use super::super::{Propagation, Registry};
-    use crate::net::testing::{CLIENT, ask, net, pod};
-    use crate::net::{ControlPlane, PolicyTable};
+    use crate::net::testing::{CLIENT, PROXY, ask, net, pod};
+    use crate::net::{ControlPlane, PolicyTable, Redirect};
     use serde_json::json;
     use std::sync::Arc;
     use std::time::Duration;
@@ -292,6 +291,7 @@ mod tests {
     async fn a_call_is_explained_hop_by_hop() {
         let network = net();
         let client = pod(&network, CLIENT, "client");
+        client.set_redirect(Redirect::default());
         let registry = Registry::new(Propagation::default(), 1);
         registry
             .publish(mesh(&settings("REGISTRY_ONLY"), &[proxy_entry(), entry("httpbin.org", &[], 80, "HTTP", "DNS")]));
@@ -304,13 +304,17 @@ mod tests {
             ("http://no-such-host.invalid/", 0, "curl ends with exit 6"),
         ];
         for (url, hops, end) in cases {
-            let explained = registry.explain_call(&client, true, url, None).await.unwrap();
+            let explained = registry.explain_call(&client, url, None).await.unwrap();
             assert_eq!(explained.stages.first().map_or(0, |stage| stage.hops.len()), hops, "{url}: {explained:?}");
             assert!(explained.end.contains(end), "{url}: {}", explained.end);
         }
-        let direct = registry.explain_call(&client, false, "https://en.wikipedia.org", None).await.unwrap();
+        client.set_redirect(Redirect { excluded_ports: [443].into(), ..Redirect::default() });
+        let around = registry.explain_call(&client, "https://en.wikipedia.org", None).await.unwrap();
+        assert!(around.stages.is_empty() && around.end.contains("around its sidecar"), "{around:?}");
+        let stranger = pod(&network, PROXY, "stranger");
+        let direct = registry.explain_call(&stranger, "https://en.wikipedia.org", None).await.unwrap();
         assert!(direct.stages.is_empty() && direct.end.contains("no sidecar"), "{direct:?}");
-        assert!(registry.explain_call(&client, true, "ftp://x", None).await.is_err());
+        assert!(registry.explain_call(&client, "ftp://x", None).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
@@ -322,8 +326,11 @@ mod tests {
         let policy = json!({"metadata": {"namespace": client.pod().namespace}, "spec": {"podSelector": {}, "egress": [
             {"to": [{"namespaceSelector": {}}]}, {"ports": [{"protocol": "UDP", "port": 53}]}]}});
         network.set_policies(PolicyTable::from_objects([&policy], []));
-        for meshed in [true, false] {
-            let explained = registry.explain_call(&client, meshed, "https://en.wikipedia.org/", None).await.unwrap();
+        for meshed in [false, true] {
+            if meshed {
+                client.set_redirect(Redirect::default());
+            }
+            let explained = registry.explain_call(&client, "https://en.wikipedia.org/", None).await.unwrap();
             assert!(explained.end.contains("a NetworkPolicy drops it"), "{explained:?}");
         }
     }
@@ -333,6 +340,7 @@ mod tests {
     async fn a_call_that_was_made_is_told_as_it_went() {
         let network = net();
         let client = pod(&network, CLIENT, "client");
+        client.set_redirect(Redirect::default());
         let registry = Registry::new(Propagation::default(), 1);
         registry.publish(mesh(&settings("REGISTRY_ONLY"), &[]));
         let sidecar = ControlPlane::sidecar(&registry, &client, "default", Arc::new(|_: &str| {}));

@@ -2,7 +2,7 @@
 //!
 //! Invariant: each request leaves one line, whoever ended it.
 
-use super::heads::{Onward, own_answer, to_downstream, to_upstream};
+use super::heads::{Framing, Onward, own_answer, to_downstream, to_upstream};
 use super::retry::{Ended, delay_bound, wants};
 use super::{Abort, Incoming, PREFACE};
 use crate::mesh::decide::Forwarding;
@@ -99,7 +99,11 @@ impl Exchange<'_> {
         self.record.cluster = Some(to.cluster.name.clone());
         if let Some(delay) = to.delay {
             self.record.raise("DI");
-            sleep(delay).await;
+            tokio::select! {
+                biased;
+                () = gone(down.get_ref()) => return self.left(),
+                () = sleep(delay) => {}
+            }
         }
         if let Some(status) = to.abort {
             self.record.raise("FI");
@@ -198,6 +202,7 @@ impl Exchange<'_> {
         match answered {
             Ok(response) => Ok(Attempt::Answered(up, endpoint, response, sent_at)),
             Err(HttpError::Io(error)) if not_simulated(&error).is_some() => Err(error.into()),
+            Err(HttpError::Malformed) => Ok(Attempt::Failed(Ended::Malformed, endpoint, String::new())),
             Err(_) => Ok(Attempt::Failed(Ended::Reset, endpoint, String::new())),
         }
     }
@@ -217,7 +222,7 @@ impl Exchange<'_> {
                 let edits = [forward.clusters.get(to.chosen).map(|one| &one.response), Some(&to.route.response)];
                 let none = Edits::default();
                 let edits = edits.map(|edits| edits.unwrap_or(&none));
-                match self.pass_back(down, &mut up, response, sent_at, edits).await {
+                match self.pass_back(down, &mut up, (response, to.cluster.http2), sent_at, edits).await {
                     Ok(Kept { client, upstream }) => {
                         if upstream {
                             self.taken.proxy.upstreams.keep_idle(&to.cluster, endpoint, up);
@@ -253,6 +258,11 @@ impl Exchange<'_> {
                 self.record.transport_failure = transport_failure;
                 self.record.details = format!("upstream_reset_before_response_started{{{code}}}");
                 self.fail(down, 503, &text(what)).await
+            }
+            Attempt::Failed(Ended::Malformed, ..) => {
+                self.record.raise("UPE");
+                "upstream_reset_before_response_started{protocol_error}".clone_into(&mut self.record.details);
+                self.fail(down, 502, &text("protocol error")).await
             }
             Attempt::Failed(..) => {
                 self.record.raise("UC");
@@ -349,7 +359,7 @@ impl Exchange<'_> {
         &mut self,
         down: &mut Http<Wire>,
         up: &mut Http<Wire>,
-        response: Response,
+        (response, http2): (Response, bool),
         sent_at: Instant,
         edits: [&Edits; 2],
     ) -> Result<Kept, Abort> {
@@ -359,7 +369,8 @@ impl Exchange<'_> {
         let chunked = matches!(body, Body::Chunked(_) | Body::UntilEnd);
         let client = self.incoming.http2 || self.request.keep_alive();
         let date = http_date(self.taken.netns.clock());
-        let head = to_downstream(&response, took, (date, self.taken.role.server()), chunked, client, edits);
+        let framing = Framing { chunked, keep: client, http2 };
+        let head = to_downstream(&response, took, (date, self.taken.role.server()), &framing, edits);
         self.record.code = response.status;
         self.record.answer.clone_from(&head.headers.0);
         self.record.service_time = Some(took);
@@ -373,10 +384,10 @@ impl Exchange<'_> {
                 }
                 Ok(None) => break,
                 Err(HttpError::Io(error)) if not_simulated(&error).is_some() => return Err(error.into()),
+                // Whatever ended the body too soon: to Envoy's parser it is a message that breaks off.
                 Err(_) => {
-                    self.record.raise("UC");
-                    "upstream_reset_after_response_started{connection_termination}"
-                        .clone_into(&mut self.record.details);
+                    self.record.raise("UPE");
+                    "upstream_reset_after_response_started{protocol_error}".clone_into(&mut self.record.details);
                     self.log();
                     return Ok(Kept { client: false, upstream: false });
                 }

@@ -14,7 +14,8 @@ const HOP_BY_HOP: &[&str] = &["connection", "keep-alive", "proxy-connection", "t
 /// Headers whose values Envoy joins in one line.
 const JOINED: &[&str] = &["accept", "via", "cache-control"];
 
-/// The authority and the path of a request, in whichever form its target is; or what about it the lab does not simulate.
+/// The authority and the path of a request, in whichever form its target is; or what about it the lab does not simulate. The
+/// authority is empty if the request names none.
 pub(super) fn split_target(request: &Request) -> Result<(String, String), String> {
     if request.method == "CONNECT" {
         return Ok((request.target.clone(), request.target.clone()));
@@ -27,10 +28,7 @@ pub(super) fn split_target(request: &Request) -> Result<(String, String), String
         let path = if slash == rest.len() { "/" } else { &rest[slash..] };
         return Ok((rest[..slash].to_owned(), path.to_owned()));
     }
-    match request.headers.get("host") {
-        Some(host) if !host.is_empty() => Ok((host.to_owned(), request.target.clone())),
-        _ => Err("an http request without a host through a proxy of the mesh".to_owned()),
-    }
+    Ok((request.headers.get("host").unwrap_or_default().to_owned(), request.target.clone()))
 }
 
 /// The words of a status; Envoy knows fewer than there are.
@@ -56,7 +54,9 @@ pub(super) fn own_answer(
     headers.remove("server");
     if length > 0 {
         headers.push("content-length", length.to_string());
-        headers.push("content-type", "text/plain");
+        if headers.get("content-type").is_none() {
+            headers.push("content-type", "text/plain");
+        }
     }
     headers.push("date", date);
     headers.push("server", server);
@@ -170,19 +170,30 @@ pub(super) fn to_upstream(request: &Request, fields: &RequestFields, onward: &On
     Request { method: request.method.clone(), target: onward.path.to_owned(), minor: 1, headers }
 }
 
+/// How an answer goes on to the client.
+pub(super) struct Framing {
+    pub(super) chunked: bool,
+    /// Whether the connection stays open.
+    pub(super) keep: bool,
+    /// Whether the upstream speaks HTTP/2. Then its own empty answers have no length, and the client gets one last.
+    pub(super) http2: bool,
+}
+
 /// The head of an upstream's answer towards the client.
 pub(super) fn to_downstream(
     answer: &Response,
     took: Duration,
     (date, server): (String, &str),
-    chunked: bool,
-    keep: bool,
+    framing: &Framing,
     edits: [&Edits; 2],
 ) -> Response {
     let mut headers = Headers::default();
+    let last = answer.headers.0.last().map(|(name, _)| name.as_str());
+    let own_answer = framing.http2 && last == Some("content-length");
     for (name, value) in &answer.headers.0 {
         let name = name.to_ascii_lowercase();
         match name.as_str() {
+            "content-length" if own_answer => {}
             "server" => headers.push("server", server),
             hop if HOP_BY_HOP.contains(&hop) => {}
             _ => headers.push(&name, value.clone()),
@@ -202,11 +213,14 @@ pub(super) fn to_downstream(
     if headers.get("server").is_none() {
         headers.push("server", server);
     }
-    if chunked {
+    if framing.chunked {
         headers.push("transfer-encoding", "chunked");
     }
-    if !keep {
+    if !framing.keep {
         headers.push("connection", "close");
+    }
+    if own_answer {
+        headers.push("content-length", "0");
     }
     Response { status: answer.status, reason: words(answer.status), minor: 1, headers }
 }

@@ -8,6 +8,7 @@ mod heads;
 mod retry;
 
 use super::decide::{RequestHead, RequestOutcome, request};
+use super::envoy::Edits;
 use super::log::{Record, RequestFields};
 use super::proxy::Taken;
 use super::relay::Ends;
@@ -134,14 +135,25 @@ async fn serve_one(taken: &Taken, down: &mut Http<Wire>, incoming: &Incoming) ->
         path: (head.method != "CONNECT").then(|| path.clone()),
         forwarded_for: client.as_ref().map(forwarded),
         user_agent: head.headers.get("user-agent").map(str::to_owned),
-        request_id: request_id.unwrap_or_else(|| taken.proxy.request_id(config.settings().sampled)),
+        request_id: match request_id {
+            _ if authority.is_empty() => String::new(),
+            Some(own) => own,
+            None => taken.proxy.request_id(config.settings().sampled),
+        },
         authority: authority.clone(),
+        scheme,
         headers: head.headers.0.clone(),
     });
     let body = if head.method == "CONNECT" { Body::Length(0) } else { head.body()? };
     let began = Instant::now();
+    let nameless = authority.is_empty();
     let mut exchange =
         Exchange { taken, config: &config, incoming, request: &head, authority, body, client, began, record };
+    if nameless {
+        // What is wrong with the request itself is told before anything is done with it.
+        "missing_host_header".clone_into(&mut exchange.record.details);
+        return exchange.answer(down, 400, "", None, &Edits::default()).await;
+    }
     match decided.outcome {
         RequestOutcome::Forward(forwarding) => exchange.forward(down, &forwarding).await,
         RequestOutcome::Answer(answer) => {

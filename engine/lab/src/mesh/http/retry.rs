@@ -12,6 +12,8 @@ pub(super) enum Ended {
     Connect,
     /// The connection broke before an answer.
     Reset,
+    /// What came back was no HTTP.
+    Malformed,
     /// No answer came in the time of one attempt.
     PerTry,
     /// An answer with this status.
@@ -23,7 +25,7 @@ pub(super) fn wants(retry: &Retry, ended: Ended) -> bool {
     retry.on.iter().any(|on| match (on.as_str(), ended) {
         ("5xx", Ended::Status(status)) => (500..600).contains(&status),
         ("gateway-error", Ended::Status(status)) => matches!(status, 502..=504),
-        ("5xx" | "gateway-error" | "reset", Ended::Connect | Ended::Reset | Ended::PerTry)
+        ("5xx" | "gateway-error" | "reset", Ended::Connect | Ended::Reset | Ended::Malformed | Ended::PerTry)
         | ("connect-failure" | "reset-before-request", Ended::Connect) => true,
         ("retriable-4xx", Ended::Status(status)) => status == 409,
         ("retriable-status-codes", Ended::Status(status)) => retry.codes.contains(&status),

@@ -5,6 +5,7 @@
 use super::record::Record;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
+use std::net::SocketAddr;
 
 /// Istio's default for text.
 const DEFAULT_TEXT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% \
@@ -55,7 +56,7 @@ enum Field {
 }
 
 /// Operators without arguments.
-const PLAIN: [&str; 21] = [
+const PLAIN: [&str; 29] = [
     "PROTOCOL",
     "RESPONSE_CODE",
     "RESPONSE_FLAGS",
@@ -77,6 +78,14 @@ const PLAIN: [&str; 21] = [
     "REQUESTED_SERVER_NAME",
     "ROUTE_NAME",
     "UPSTREAM_REQUEST_ATTEMPT_COUNT",
+    "RESPONSE_FLAGS_LONG",
+    "UPSTREAM_REMOTE_ADDRESS",
+    "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
+    "UPSTREAM_REMOTE_PORT",
+    "UPSTREAM_PROTOCOL",
+    "DOWNSTREAM_DIRECT_REMOTE_ADDRESS",
+    "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT",
+    "PATH",
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,6 +256,8 @@ fn operator(text: &str) -> Result<Piece, String> {
             let (main, other) = headers(argument);
             Field::Request(main, other, true)
         }
+        // No message of the lab has trailers.
+        ("TRAILER", Some(_)) => Field::Plain("CONNECTION_TERMINATION_DETAILS"),
         ("RESP", Some(argument)) => {
             let (main, other) = headers(argument);
             Field::Response(main, other)
@@ -267,6 +278,32 @@ fn optional(value: Option<impl ToString>) -> Value {
 
 fn dash(value: &str) -> Value {
     if value == "-" || value.is_empty() { Value::Null } else { Value::String(value.to_owned()) }
+}
+
+/// The upstream, if a connection to it came about.
+fn connected(record: &Record) -> Option<SocketAddr> {
+    record.upstream_local.and(record.upstream)
+}
+
+/// The flags by their long names.
+fn long_flags(record: &Record) -> String {
+    let name = |flag: &&'static str| match *flag {
+        "UH" => "NoHealthyUpstream",
+        "UF" => "UpstreamConnectionFailure",
+        "URX" => "UpstreamRetryLimitExceeded",
+        "UC" => "UpstreamConnectionTermination",
+        "UR" => "UpstreamRemoteReset",
+        "UT" => "UpstreamRequestTimeout",
+        "UPE" => "UpstreamProtocolError",
+        "NR" => "NoRouteFound",
+        "NC" => "NoClusterFound",
+        "DC" => "DownstreamConnectionTermination",
+        "DI" => "DelayInjected",
+        "FI" => "FaultInjected",
+        other => other,
+    };
+    let names: Vec<&str> = record.flags.iter().map(name).collect();
+    if names.is_empty() { "-".to_owned() } else { names.join(",") }
 }
 
 /// What an operator stands for: a number, a text, or nothing.
@@ -291,23 +328,31 @@ fn value_of(field: &Field, record: &Record) -> Value {
             "PROTOCOL" => optional(request.map(|request| request.protocol)),
             "RESPONSE_CODE" => record.code.into(),
             "RESPONSE_FLAGS" => text(&record.shown_flags()),
+            "RESPONSE_FLAGS_LONG" => text(&long_flags(record)),
             "RESPONSE_CODE_DETAILS" => dash(&record.details),
             "UPSTREAM_TRANSPORT_FAILURE_REASON" => dash(&record.transport_failure),
             "BYTES_RECEIVED" => record.received.into(),
             "BYTES_SENT" => record.sent.into(),
             "DURATION" => u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX).into(),
             "UPSTREAM_HOST" => optional(record.upstream),
+            "UPSTREAM_REMOTE_ADDRESS" => optional(connected(record)),
+            "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" => optional(connected(record).map(|upstream| upstream.ip())),
+            "UPSTREAM_REMOTE_PORT" => connected(record).map_or(Value::Null, |upstream| upstream.port().into()),
             // The name for statistics ends in a semicolon.
             "UPSTREAM_CLUSTER" => optional(record.cluster.as_ref().map(|name| format!("{name};"))),
             "UPSTREAM_CLUSTER_RAW" => optional(record.cluster.as_ref()),
             "UPSTREAM_LOCAL_ADDRESS" => optional(record.upstream_local),
             "DOWNSTREAM_LOCAL_ADDRESS" => text(&record.destination),
-            "DOWNSTREAM_REMOTE_ADDRESS" => text(&record.source),
+            "DOWNSTREAM_REMOTE_ADDRESS" | "DOWNSTREAM_DIRECT_REMOTE_ADDRESS" => text(&record.source),
             "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT" => text(&record.destination.ip()),
-            "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" => text(&record.source.ip()),
+            "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" | "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT" => {
+                text(&record.source.ip())
+            }
             "DOWNSTREAM_LOCAL_PORT" => record.destination.port().into(),
             "REQUESTED_SERVER_NAME" => optional(record.server_name.as_ref()),
             "ROUTE_NAME" => dash(&record.route),
+            "PATH" => optional(record.header(":path")),
+            "UPSTREAM_PROTOCOL" => optional(request.and(connected(record)).map(|_| "HTTP/1.1")),
             "UPSTREAM_REQUEST_ATTEMPT_COUNT" => record.attempts.into(),
             // The reason why a connection was ended is never given.
             _ => Value::Null,
@@ -334,6 +379,7 @@ mod tests {
             user_agent: Some("curl/7.88.1".to_owned()),
             request_id: "f62cd81d-3fca-4e77-8169-e913eb9f0ecb".to_owned(),
             authority: "httpbin.org".to_owned(),
+            scheme: "http",
             headers: vec![("accept".to_owned(), "*/*".to_owned())],
         });
         record.code = 200;

@@ -17,8 +17,12 @@ pub(crate) struct RequestFields {
     /// Where a gateway's client came from; sidecars have none.
     pub(crate) forwarded_for: Option<String>,
     pub(crate) user_agent: Option<String>,
+    /// Empty if the request was refused before it got one.
     pub(crate) request_id: String,
+    /// Empty if the request names none.
     pub(crate) authority: String,
+    /// `http` or `https`, as the client spoke.
+    pub(crate) scheme: &'static str,
     /// All header lines, as they were sent on.
     pub(crate) headers: Vec<(String, String)>,
 }
@@ -94,11 +98,13 @@ impl Record {
         let request = self.request.as_ref()?;
         match name {
             ":method" => Some(request.method.clone()),
-            ":authority" | "host" => Some(request.authority.clone()),
+            ":authority" | "host" => Some(request.authority.clone()).filter(|authority| !authority.is_empty()),
             // The log's formats ask for the path that the client sent, under either name.
             ":path" | "x-envoy-original-path" => request.path.clone(),
+            ":scheme" => Some(request.scheme.to_owned()),
+            "x-forwarded-proto" => find(&request.headers, name).or_else(|| Some(request.scheme.to_owned())),
             "user-agent" => request.user_agent.clone(),
-            "x-request-id" => Some(request.request_id.clone()),
+            "x-request-id" => Some(request.request_id.clone()).filter(|id| !id.is_empty()),
             "x-forwarded-for" => request.forwarded_for.clone(),
             name => find(&request.headers, name),
         }

@@ -10,7 +10,7 @@ pub(super) use demo::{agnhost, bootcamp, hello, hello_app, helloworld, http_echo
 pub(super) use files::{httpd, nginx};
 
 use crate::net::Socket;
-use crate::net::http1::{Headers, Http, Request, Response, reason};
+use crate::net::http1::{Headers, Http, HttpError, Request, Response, reason};
 use crate::process::{Exit, Process};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -52,11 +52,24 @@ async fn serve(process: &Process, port: u16, site: Arc<impl Site>) -> Exit {
     }
 }
 
+/// What Go's servers say to what is no HTTP.
+const BAD_REQUEST: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request";
+
 /// One client, until it or an answer ends the connection.
 async fn connection(socket: Socket, site: Arc<impl Site>) {
     let client = socket.peer_addr().ip();
     let mut http = Http::new(socket);
-    while let Ok(Some(head)) = http.request().await {
+    loop {
+        let head = match http.request().await {
+            Ok(Some(head)) => head,
+            Err(HttpError::Malformed) => {
+                // Whoever spoke something else may be gone.
+                http.send(BAD_REQUEST).await.ok();
+                break;
+            }
+            Ok(None) | Err(_) => break,
+        };
         let (keep_alive, method) = (head.keep_alive(), head.method.clone());
         let Ok(mut left) = head.body() else { return };
         let mut body = Vec::new();
