@@ -2,13 +2,15 @@
 //!
 //! Invariant: the client gets all output before the status, and the status before the end of the connection.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use super::channel::{Protocol, Version};
 use super::container::choose;
 use super::host::{ExecRequest, ExecSession, PodHost};
-use super::session::{Ends, Session};
+use super::session::{Ends, SETTLING, Session};
 use super::upgrade::{self, Offer, Refusal};
 use crate::api::{Body, Query, status_response, text_response};
 use crate::status::Status;
@@ -70,12 +72,13 @@ where
                 return Ok(text_response(StatusCode::FORBIDDEN, ""));
             };
             let ends = Ends { version: protocol.version, ..ends };
+            let settling = if upgrade::is_of_go(&request) { SETTLING } else { Duration::ZERO };
             upgraded(start(), |streams| {
                 let (response, upgrade) = upgrade::websocket(request, protocol.name)?;
                 let session = Session { wanted: wanted.clone(), streams, ends };
                 tokio::spawn(async move {
                     if let Ok(io) = upgrade.await {
-                        session.over_websocket(io, protocol).await;
+                        session.over_websocket(io, protocol, settling).await;
                     }
                 });
                 Ok(response)

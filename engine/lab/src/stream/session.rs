@@ -30,6 +30,10 @@ const PIECE: usize = 32 * 1024;
 /// Largest frame taken from a client.
 const FRAME_LIMIT: usize = 1024 * 1024;
 
+/// How long a client of Go gets before the first frame. Up to release 1.33 of its library it reads from a WebSocket before it has
+/// places for what it reads, and ends with `closed all streams`; no real node starts a program as fast as that.
+pub(super) const SETTLING: Duration = Duration::from_millis(20);
+
 /// How long a client may take to open its streams.
 const STREAM_CREATION: Duration = Duration::from_secs(30);
 
@@ -77,8 +81,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Carries the session over a WebSocket.
-    pub(super) async fn over_websocket(self, io: Upgraded, protocol: Protocol) {
+    /// Carries the session over a WebSocket, whose client gets so much time before it must read.
+    pub(super) async fn over_websocket(self, io: Upgraded, protocol: Protocol, settling: Duration) {
         let (sink, source) = websocket(io).await.split();
         let ExecSession { stdin, stdout, stderr, resize, exit } = self.streams;
         // Output waits here for a slow client, one piece a stream, and so holds the command back.
@@ -87,6 +91,9 @@ impl Session {
         let (out, err, status) = (outlet(STDOUT), outlet(STDERR), outlet(STATUS));
         drop(frames);
         let output = async {
+            if !settling.is_zero() {
+                tokio::time::sleep(settling).await;
+            }
             // An empty frame on the first channel there is tells the client that all is set up.
             let first = match (self.wanted.stdout, self.wanted.stderr) {
                 (true, _) => &out,

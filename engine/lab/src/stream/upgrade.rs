@@ -4,7 +4,7 @@
 
 use http::header::{
     CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
@@ -45,6 +45,11 @@ impl Offer {
             _ => Err(Status::bad_request("Upgrade request required")),
         }
     }
+}
+
+/// Whether the client is `kubectl` or another program that is made with Kubernetes' library for Go, as it says by default.
+pub(super) fn is_of_go<B>(request: &Request<B>) -> bool {
+    text(request.headers(), &USER_AGENT).contains(" kubernetes/")
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
