@@ -81,13 +81,13 @@ mesh: {propagation: {min: 0ms, max: 0ms}}
 objects:
   - |
     apiVersion: v1
+    kind: Namespace
+    metadata: {name: istio-system}
+    ---
+    apiVersion: v1
     kind: ConfigMap
     metadata: {name: istio, namespace: istio-system}
     data: {mesh: 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}'}
-    ---
-    apiVersion: v1
-    kind: Namespace
-    metadata: {name: istio-system}
     ---
     apiVersion: v1
     kind: Namespace
