@@ -85,3 +85,23 @@ fn a_lab_that_is_served_explains_what_was_done_to_it() {
         .code(0)
         .prints(&["cluster BlackHoleCluster"]);
 }
+
+#[test]
+fn calls_that_were_made_are_told_by_the_lab_s_api() {
+    let script = "pod=$(kubectl get pods -n shop -o name); pod=${pod#pod/}
+        kubectl exec -n shop $pod -c curl -- curl -s -m 2 https://example.com/
+        echo \"curl: $?\"
+        kubectl get --raw \"/api/v1/namespaces/shop/pods/$pod/explain?since=2000-01-01T00:00:00Z\"
+        kubectl get --raw \"/api/v1/namespaces/shop/pods/$pod/explain\"";
+    Case::new(&["lab", "--world", "world.yaml", "--", "/bin/sh", "-c", script])
+        .file("world.yaml", WORLD)
+        .env("PATH", &std::env::var("PATH").expect("a path"))
+        .run()
+        .code(1)
+        .prints(&[
+            "curl: 35",
+            r#"{"calls":[{"call":"a connection to 198.51.100.7:443""#,
+            r#""cluster BlackHoleCluster""#,
+        ])
+        .says(&["say what to explain"]);
+}
