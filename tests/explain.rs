@@ -62,7 +62,7 @@ fn each_hop_is_told_and_the_reason_in_words() {
 
 #[test]
 fn what_cannot_be_explained_says_what_to_do() {
-    explain(&["--to", "ftp://example.com/"]).run().code(3).says(&["only http and https are explained"]);
+    explain(&["--to", "ftp://example.com/"]).run().code(2).says(&["only http and https are explained"]);
     explain(&["--to", "https://example.com/", "-f", "nowhere.yaml"]).run().code(2).says(&["nowhere.yaml"]);
     let of = |pod: &str| {
         let args = ["lab", "explain", "--world", "world.yaml", "--from", pod, "--to", "http://example.com"];

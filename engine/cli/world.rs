@@ -11,7 +11,7 @@ use periplus_core::params::{Bound, NamedValues, ParamSource};
 use periplus_core::template::{Flavour, Scope, Template};
 use periplus_lab::net::Uplink;
 use periplus_lab::world::{ParamSpec, Params, World};
-use periplus_lab::{Lab, LabError};
+use periplus_lab::{Lab, LabBuilder, LabError};
 use serde_json::Value;
 
 use crate::book::read_text;
@@ -102,10 +102,13 @@ impl Setting {
         NamedValues { origin: self.origin.clone(), values }
     }
 
+    fn builder(&self, overrides: BTreeMap<String, String>) -> LabBuilder {
+        Lab::builder().world(self.world.clone()).params(overrides).renderer(fill)
+    }
+
     /// Starts the lab in virtual time. `overrides` win over the world's own values.
     pub(crate) async fn start(&self, overrides: BTreeMap<String, String>) -> Result<Lab, CliError> {
-        let builder = Lab::builder().world(self.world.clone()).params(overrides).renderer(fill);
-        builder.virtual_time(true).build().await.map_err(|error| self.refused(&error))
+        self.builder(overrides).virtual_time(true).build().await.map_err(|error| self.refused(&error))
     }
 
     /// Starts the lab in real time, with a way out to real hosts if one is given.
@@ -114,7 +117,7 @@ impl Setting {
         overrides: BTreeMap<String, String>,
         uplink: Option<Arc<dyn Uplink>>,
     ) -> Result<Lab, CliError> {
-        let mut builder = Lab::builder().world(self.world.clone()).params(overrides).renderer(fill);
+        let mut builder = self.builder(overrides);
         if let Some(uplink) = uplink {
             builder = builder.uplink(uplink);
         }

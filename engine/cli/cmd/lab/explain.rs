@@ -105,7 +105,7 @@ impl ExplainCommand {
                     "`periplus lab --world FILE -- kubectl get pods -A` shows what there is; -f FILE adds objects";
                 found.help(help)
             }
-            error => error.into(),
+            error => refused(error),
         })
     }
 
@@ -117,7 +117,7 @@ impl ExplainCommand {
         let cluster = self.cluster.open(context, io).await.map_err(|error| advise(error.into()))?;
         self.ask(&cluster, from).await.map_err(|error| match error {
             ClusterError::NotFound(_) => advise(error.into()),
-            error => error.into(),
+            error => refused(error),
         })
     }
 
@@ -127,6 +127,14 @@ impl ExplainCommand {
         let proxy = self.proxy.as_deref().map(|proxy| ("proxy", proxy));
         let query: Vec<_> = [("to", self.to.as_str())].into_iter().chain(proxy).collect();
         cluster.pod_part(&from.namespace, name, "explain", &query).await
+    }
+}
+
+/// What the lab cannot read is a mistake in the arguments; all else is trouble with the lab.
+fn refused(error: ClusterError) -> CliError {
+    match error {
+        ClusterError::Api(status) if status.code == 400 => CliError::invalid(status.message),
+        error => error.into(),
     }
 }
 

@@ -14,33 +14,18 @@ use crate::status::Status;
 use crate::store::GroupResource;
 
 impl Api {
-    /// Explains a call that a program in a pod would make; through an HTTP proxy, if one is given.
-    pub(crate) async fn explain_call(
-        &self,
-        namespace: &str,
-        pod: &str,
-        url: &str,
-        proxy: Option<&str>,
-    ) -> Result<Explanation, Status> {
-        self.existing(namespace, pod)?;
-        self.pods.explain(namespace, pod, url, proxy).await
-    }
-
     /// Explains the calls that a pod's programs have made since a time.
     pub(crate) fn explain_since(&self, namespace: &str, pod: &str, since: Timestamp) -> Vec<Explanation> {
         self.pods.explain_since(namespace, pod, since)
     }
 
-    fn existing(&self, namespace: &str, pod: &str) -> Result<(), Status> {
-        let found = self.store.get(&GroupResource::PODS, namespace, pod);
-        found.map(|_| ()).ok_or_else(|| Status::not_found("", "pods", pod))
-    }
-
     /// Explains the call `?to=URL` (with `&proxy=URL`, through an HTTP proxy), or the calls that were made `?since=` a time.
     pub(super) async fn explain(&self, namespace: &str, pod: &str, query: &Query) -> Result<Response<Body>, Status> {
-        self.existing(namespace, pod)?;
+        if self.store.get(&GroupResource::PODS, namespace, pod).is_none() {
+            return Err(Status::not_found("", "pods", pod));
+        }
         let told = match (query.get("to"), query.get("since")) {
-            (Some(url), _) => shown(&self.explain_call(namespace, pod, url, query.get("proxy")).await?),
+            (Some(url), _) => shown(&self.pods.explain(namespace, pod, url, query.get("proxy")).await?),
             (None, Some(since)) => {
                 let since: Timestamp = since
                     .parse()

@@ -111,7 +111,9 @@ impl PodHost for Kubelet {
     }
 
     fn explain_since(&self, namespace: &str, pod: &str, since: Timestamp) -> Vec<Explanation> {
-        self.net(namespace, pod).map_or_else(Vec::new, |net| net.explain_since(since))
+        let net = self.net(namespace, pod);
+        let mesh = net.as_ref().and_then(NetNs::control_plane);
+        net.zip(mesh).map_or_else(Vec::new, |(net, mesh)| mesh.explain_since(&net, since))
     }
 }
 

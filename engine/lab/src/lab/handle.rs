@@ -15,7 +15,6 @@ use crate::controllers::condition;
 use crate::kubelet::{Census, Kubelet};
 use crate::net::Explanation;
 use crate::serve::{Connector, LocalService, LoopbackOptions, ServeError, Served, serve_loopback};
-use crate::status::Status;
 use crate::store::{GroupResource, Store, meta};
 use crate::world::Params;
 
@@ -61,20 +60,6 @@ impl Lab {
     /// The lab's clock.
     pub fn clock(&self) -> &Clock {
         self.store.clock()
-    }
-
-    /// Why a call of a program in a pod would go where it goes; through an HTTP proxy, if one is given. Nothing is dialled.
-    ///
-    /// # Errors
-    /// A [`Status`]: no such pod, no mesh, or a URL that cannot be read.
-    pub async fn explain(
-        &self,
-        namespace: &str,
-        pod: &str,
-        url: &str,
-        proxy: Option<&str>,
-    ) -> Result<Explanation, Status> {
-        self.api.explain_call(namespace, pod, url, proxy).await
     }
 
     /// Why the latest calls of a pod's programs went where they went: those since a time, oldest first, as far as they are

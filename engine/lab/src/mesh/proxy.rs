@@ -3,19 +3,17 @@
 //! Invariant: it decides nothing about where a connection goes; that is [`super::decide`]'s. A client's connection is accepted before
 //! anything is known about the upstream, so a blocked or dead path shows as a closed connection.
 
-use super::control::Proxy;
 use super::decide::{Connection, Inspection, Outcome, connection, inbound, inspection};
 use super::envoy::{Cluster, MtlsMode, PortProtocol, ProxyConfig, ServerTls};
 use super::explain::Lately;
 use super::http::{self, Incoming, Role};
 use super::log::{AccessLog, Record};
-use super::registry::Registry;
 use super::relay::{Ends, relay};
 use super::sniff::sniff;
 use super::tls::{Refused, accept, client_certificate};
 use super::upstream::{ConnectFailure, Upstreams, connect};
 use super::wire::Wire;
-use crate::net::{Explanation, Interceptor, LineSink, NetNs, Socket};
+use crate::net::{Interceptor, LineSink, NetNs, Socket};
 use jiff::Timestamp;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -34,8 +32,6 @@ const CLOSE_DELAY: Duration = Duration::from_millis(1);
 #[derive(Clone)]
 pub struct Sidecar {
     pub(super) inner: Arc<Inner>,
-    /// Who configures it, as whom; none if it was given a configuration for good.
-    origin: Option<Arc<(Registry, Proxy)>>,
     _alive: Arc<Alive>,
 }
 
@@ -71,12 +67,12 @@ impl Sidecar {
     /// `sink`; `seed` decides what a real sidecar draws at random.
     #[must_use]
     pub fn new(config: ProxyConfig, sink: LineSink, seed: u64) -> Self {
-        Self::of(&Inner::new(config, sink, seed), None)
+        Self::of(&Inner::new(config, sink, seed))
     }
 
-    /// The sidecar that holds this, with who configures it.
-    pub(super) fn of(inner: &Arc<Inner>, origin: Option<(Registry, Proxy)>) -> Self {
-        Self { _alive: Arc::new(Alive::new(inner)), inner: Arc::clone(inner), origin: origin.map(Arc::new) }
+    /// The sidecar that holds this.
+    pub(super) fn of(inner: &Arc<Inner>) -> Self {
+        Self { _alive: Arc::new(Alive::new(inner)), inner: Arc::clone(inner) }
     }
 
     /// The configuration that it works with now.
@@ -163,11 +159,6 @@ impl Interceptor for Sidecar {
             // A sidecar that stops closes its connections without a line.
             stop.run_until_cancelled(taken.carry(app)).await;
         });
-    }
-
-    fn explain_since(&self, netns: &NetNs, since: Timestamp) -> Vec<Explanation> {
-        let Some((registry, proxy)) = self.origin.as_deref() else { return Vec::new() };
-        registry.explain_lately(netns, proxy, &self.inner.lately, since)
     }
 }
 

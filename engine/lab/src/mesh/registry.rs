@@ -9,11 +9,13 @@ use super::objects::MeshObjects;
 use super::proxy::{Inner, Sidecar};
 use crate::net::{ControlPlane, Explanation, Interceptor, LineSink, NetNs};
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -43,8 +45,15 @@ struct Snapshot {
 #[derive(Clone)]
 pub struct Registry {
     snapshots: Arc<watch::Sender<Snapshot>>,
+    proxies: Arc<Mutex<BTreeMap<IpAddr, Running>>>,
     propagation: Propagation,
     seed: u64,
+}
+
+/// A proxy that runs, as long as it does, and what it told of itself.
+struct Running {
+    inner: Weak<Inner>,
+    proxy: Proxy,
 }
 
 impl Registry {
@@ -52,7 +61,7 @@ impl Registry {
     #[must_use]
     pub fn new(propagation: Propagation, seed: u64) -> Self {
         let (snapshots, _) = watch::channel(Snapshot { objects: Arc::default(), at: Instant::now() });
-        Self { snapshots: Arc::new(snapshots), propagation, seed }
+        Self { snapshots: Arc::new(snapshots), proxies: Arc::default(), propagation, seed }
     }
 
     /// Takes a new state of the store. Every sidecar works with it after its delay.
@@ -64,8 +73,7 @@ impl Registry {
     /// follows until its last clone is dropped.
     #[must_use]
     pub fn sidecar(&self, proxy: Proxy, sink: LineSink) -> Sidecar {
-        let origin = (self.clone(), proxy.clone());
-        let (inner, sidecar) = self.start(proxy, sink, |inner| Sidecar::of(inner, Some(origin)));
+        let (inner, sidecar) = self.start(proxy, sink, Sidecar::of);
         drop(inner);
         sidecar
     }
@@ -80,6 +88,10 @@ impl Registry {
         let seed = self.seed.wrapping_add(salt);
         let inner = Inner::new(ProxyConfig::build(&objects, &proxy), sink, seed);
         let made = make(&inner);
+        let mut proxies = self.proxies();
+        proxies.retain(|_, running| running.inner.strong_count() > 0);
+        proxies.insert(proxy.ip, Running { inner: Arc::downgrade(&inner), proxy: proxy.clone() });
+        drop(proxies);
         let follow = Follow {
             inner: Arc::downgrade(&inner),
             proxy,
@@ -88,6 +100,17 @@ impl Registry {
         };
         tokio::spawn(follow.run(snapshots));
         (inner, made)
+    }
+
+    fn proxies(&self) -> MutexGuard<'_, BTreeMap<IpAddr, Running>> {
+        self.proxies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The proxy that runs in the pod with this address, if one does.
+    pub(super) fn running(&self, ip: IpAddr) -> Option<(Arc<Inner>, Proxy)> {
+        let proxies = self.proxies();
+        let running = proxies.get(&ip)?;
+        Some((running.inner.upgrade()?, running.proxy.clone()))
     }
 
     /// The configuration that a proxy would have now, if changes took no time.
@@ -122,6 +145,10 @@ impl ControlPlane for Registry {
     ) -> BoxFuture<'static, Result<Explanation, String>> {
         let registry = self.clone();
         Box::pin(async move { registry.explain_call(&netns, &url, proxy.as_deref()).await })
+    }
+
+    fn explain_since(&self, netns: &NetNs, since: Timestamp) -> Vec<Explanation> {
+        self.explain_lately(netns, since)
     }
 
     fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send> {

@@ -39,11 +39,6 @@ pub trait Interceptor: Send + Sync {
 
     /// Carries a connection that the application believes to have with `destination`. Returns at once.
     fn intercept(&self, netns: &NetNs, app: Socket, destination: SocketAddr);
-
-    /// Why the calls that were carried since then went where they went, as far as it remembers, oldest first.
-    fn explain_since(&self, _netns: &NetNs, _since: Timestamp) -> Vec<Explanation> {
-        Vec::new()
-    }
 }
 
 /// Where lines of a log go: called once for each line, with its newline.
@@ -63,6 +58,9 @@ pub trait ControlPlane: Send + Sync {
         url: String,
         proxy: Option<String>,
     ) -> BoxFuture<'static, Result<Explanation, String>>;
+
+    /// Why the latest calls of this pod's programs went where they went: those since a time that its sidecar remembers, oldest first.
+    fn explain_since(&self, netns: &NetNs, since: Timestamp) -> Vec<Explanation>;
 
     /// A gateway in this pod, which listens until what is returned is dropped.
     fn gateway(&self, netns: &NetNs, revision: &str, log: LineSink) -> Box<dyn Send>;
@@ -329,11 +327,6 @@ impl NetNs {
     /// Whether connections of this pod's programs to an address are redirected to its sidecar; none if it has no redirect rules.
     pub(crate) fn is_captured(&self, destination: SocketAddr) -> Option<bool> {
         self.pod.redirected().rules.as_ref().map(|rules| rules.captures(destination))
-    }
-
-    /// Why the calls of the pod's programs since then went where they went; nothing if no sidecar took them over.
-    pub(crate) fn explain_since(&self, since: Timestamp) -> Vec<Explanation> {
-        self.pod.sidecar().map_or_else(Vec::new, |interceptor| interceptor.explain_since(self, since))
     }
 
     /// Whether a proxy of the mesh listens in the pod with this address.

@@ -8,14 +8,13 @@ mod words;
 
 pub(super) use lately::Lately;
 
-use super::control::Proxy;
 use super::decide::{
     Connection, FirstBytes, Forwarding, Outcome, RequestHead, RequestOutcome, connection, inspection, request,
 };
 use super::envoy::{Cluster, Discovery, ProxyConfig, Transport};
 use super::log::Record;
 use super::registry::Registry;
-use crate::net::{Explanation, NetNs, PodNet, Stage};
+use crate::net::{Explanation, NetNs, Stage};
 use jiff::Timestamp;
 use lately::Carried;
 use std::net::{IpAddr, SocketAddr};
@@ -93,25 +92,24 @@ impl Registry {
         };
         if let Some(why) = itself {
             explained.end = format!("{why}: it connects to {destination} itself");
-            explained.is_dropped(netns, netns.ip(), destination);
+            explained.meets_policy(netns, netns.ip(), destination);
             return Ok(explained);
         }
-        let config = self.config(&identity(netns.pod(), false));
-        self.walk(netns, &config, &target.arriving(address), &mut explained);
+        match self.running(netns.ip()) {
+            Some((_, proxy)) => {
+                self.walk(netns, &self.config(&proxy), &target.arriving(address), &mut explained);
+            }
+            None => explained.end = "refused: the pod's calls go to its sidecar, which does not run".to_owned(),
+        }
         Ok(explained)
     }
 
-    /// Explains the calls that a sidecar carried since a time: each by the configuration that it was carried by.
-    pub(super) fn explain_lately(
-        &self,
-        netns: &NetNs,
-        proxy: &Proxy,
-        lately: &Lately,
-        since: Timestamp,
-    ) -> Vec<Explanation> {
-        let newest = self.config(proxy);
+    /// Explains the calls that the sidecar of a pod carried since a time: each by the configuration that it was carried by.
+    pub(super) fn explain_lately(&self, netns: &NetNs, since: Timestamp) -> Vec<Explanation> {
+        let Some((sidecar, proxy)) = self.running(netns.ip()) else { return Vec::new() };
+        let newest = self.config(&proxy);
         let mut told: Vec<_> =
-            lately.since(since).iter().flat_map(|carried| self.carried(netns, &newest, carried)).collect();
+            sidecar.lately.since(since).iter().flat_map(|carried| self.carried(netns, &newest, carried)).collect();
         // A program that tries again and again is told of once.
         told.dedup();
         told
@@ -155,7 +153,7 @@ impl Registry {
         let pod = netns.pod();
         let name = format!("sidecar of {}/{}", pod.namespace, pod.pod);
         let onward = pass(explained, name, config, arriving);
-        if let Some(onward) = onward.filter(|onward| !explained.is_dropped(netns, netns.ip(), onward.endpoint)) {
+        if let Some(onward) = onward.filter(|onward| !explained.meets_policy(netns, netns.ip(), onward.endpoint)) {
             self.at_gateway(netns, explained, arriving, onward);
         }
     }
@@ -163,7 +161,10 @@ impl Registry {
     /// Goes on at a gateway, if the endpoint is one.
     fn at_gateway(&self, netns: &NetNs, explained: &mut Explanation, before: &Arriving, onward: Onward) {
         let Onward { cluster, endpoint, head } = onward;
-        let Some(pod) = netns.peer(endpoint.ip()).filter(|_| netns.is_proxy(endpoint.ip())) else { return };
+        let Some(((_, proxy), pod)) = self.running(endpoint.ip()).zip(netns.peer(endpoint.ip())) else { return };
+        if !proxy.gateway {
+            return;
+        }
         let mesh = match &cluster.transport {
             Transport::Mesh { sni } => Some(sni.clone()),
             _ => None,
@@ -178,32 +179,22 @@ impl Registry {
             head: head.map(|head| Head { scheme, ..head }),
             readable: before.readable,
         };
-        let config = self.config(&identity(&pod, true));
+        let config = self.config(&proxy);
         let name = format!("gateway {}/{}", pod.namespace, pod.pod);
         if let Some(onward) = pass(explained, name, &config, &arriving) {
-            explained.is_dropped(netns, pod.ip, onward.endpoint);
+            explained.meets_policy(netns, pod.ip, onward.endpoint);
         }
     }
 }
 
 impl Explanation {
     /// Whether a NetworkPolicy drops what the pod with this address sends on; the end then says so.
-    fn is_dropped(&mut self, netns: &NetNs, from: IpAddr, to: SocketAddr) -> bool {
+    fn meets_policy(&mut self, netns: &NetNs, from: IpAddr, to: SocketAddr) -> bool {
         let dropped = netns.is_dropped(from, to);
         if dropped {
             self.end.push_str("; a NetworkPolicy drops it on the way, so that no answer comes");
         }
         dropped
-    }
-}
-
-fn identity(pod: &PodNet, gateway: bool) -> Proxy {
-    Proxy {
-        gateway,
-        namespace: pod.namespace.clone(),
-        labels: pod.labels.clone(),
-        ip: pod.ip,
-        revision: "default".to_owned(),
     }
 }
 
@@ -278,8 +269,8 @@ fn address_of(cluster: &Cluster, destination: SocketAddr) -> Option<SocketAddr> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{entry, mesh, proxy_entry, settings};
-    use super::super::{Propagation, Registry};
+    use super::super::testing::{entry, mesh, proxy_entry, settings, sidecar};
+    use super::super::{Propagation, Proxy, Registry};
     use crate::net::testing::{CLIENT, PROXY, ask, net, pod};
     use crate::net::{ControlPlane, PolicyTable, Redirect};
     use serde_json::json;
@@ -295,6 +286,9 @@ mod tests {
         let registry = Registry::new(Propagation::default(), 1);
         registry
             .publish(mesh(&settings("REGISTRY_ONLY"), &[proxy_entry(), entry("httpbin.org", &[], 80, "HTTP", "DNS")]));
+        let stopped = registry.explain_call(&client, "https://en.wikipedia.org", None).await.unwrap();
+        assert!(stopped.end.starts_with("refused: "), "{stopped:?}");
+        let _sidecar = registry.sidecar(sidecar("default"), Arc::new(|_: &str| {}));
         // (URL, hops of the sidecar, a part of the end)
         let cases = [
             ("https://en.wikipedia.org/", 3, "REGISTRY_ONLY; the connection is accepted and then closed"),
@@ -326,12 +320,32 @@ mod tests {
         let policy = json!({"metadata": {"namespace": client.pod().namespace}, "spec": {"podSelector": {}, "egress": [
             {"to": [{"namespaceSelector": {}}]}, {"ports": [{"protocol": "UDP", "port": 53}]}]}});
         network.set_policies(PolicyTable::from_objects([&policy], []));
+        let _sidecar = registry.sidecar(sidecar("default"), Arc::new(|_: &str| {}));
         for meshed in [false, true] {
             if meshed {
                 client.set_redirect(Redirect::default());
             }
             let explained = registry.explain_call(&client, "https://en.wikipedia.org/", None).await.unwrap();
             assert!(explained.end.contains("a NetworkPolicy drops it"), "{explained:?}");
+        }
+    }
+
+    /// A proxy asks the control plane of its own revision, and so does whoever explains it.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_explained_by_the_settings_of_the_pods_revision() {
+        let network = net();
+        let client = pod(&network, CLIENT, "client");
+        client.set_redirect(Redirect::default());
+        let registry = Registry::new(Propagation::default(), 1);
+        let mut objects = mesh(&settings("ALLOW_ANY"), &[]);
+        let canary = json!({"metadata": {"name": "istio-canary"}, "data": {"mesh": settings("REGISTRY_ONLY")}});
+        objects.config_maps.push(Arc::new(canary));
+        registry.publish(objects);
+        for (revision, end) in [("default", "passed on to"), ("canary", "blocked: ")] {
+            let proxy = Proxy { revision: revision.to_owned(), ..sidecar("default") };
+            let _sidecar = registry.sidecar(proxy, Arc::new(|_: &str| {}));
+            let explained = registry.explain_call(&client, "https://en.wikipedia.org/", None).await.unwrap();
+            assert!(explained.end.starts_with(end), "{revision}: {explained:?}");
         }
     }
 
@@ -349,12 +363,12 @@ mod tests {
         let request = "CONNECT en.wikipedia.org:443 HTTP/1.1\r\nHost: en.wikipedia.org:443\r\n\r\n";
         assert!(ask(&client, "10.244.0.95:3128", request).await.is_err());
         registry.publish(mesh(&settings("REGISTRY_ONLY"), &[proxy_entry()]));
-        let told = client.explain_since(before);
+        let told = registry.explain_since(&client, before);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].end.starts_with("blocked: the mesh knows nothing at 10.244.0.95:3128"), "{told:?}");
         let now = told[0].now.as_deref().expect("the entry is known by now");
         assert!(now.contains("as outbound|3128||my-company-proxy.com"), "{now}");
         sleep(Duration::from_millis(5)).await;
-        assert!(client.explain_since(client.clock().now()).is_empty());
+        assert!(registry.explain_since(&client, client.clock().now()).is_empty());
     }
 }
